@@ -1,0 +1,131 @@
+import type { Agent } from '../runtime/agent/agents.ts';
+import { CordonError, notFound } from '../runtime/errors.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { created, json, noContent } from './answer.ts';
+import type { ServedRuntime } from './app.ts';
+import { displayName, limits, metadata, page, pageQuery, quotas, slug, timestamp } from './fields.ts';
+import { z } from './http.ts';
+import { createOnce, idempotencyHeaders } from './idempotency.ts';
+import type { AddRoute } from './route.ts';
+
+const BODY_BYTES = 256 * 1024;
+
+const agent = z
+  .object({
+    id: slug,
+    tenant: slug,
+    name: z.string(),
+    limits: limits.some,
+    quotas: quotas.full,
+    metadata,
+    createdAt: timestamp,
+    updatedAt: timestamp,
+  })
+  .openapi('Agent');
+
+const agentInput = z
+  .strictObject({
+    id: slug,
+    name: displayName.optional(),
+    limits: limits.some.optional(),
+    quotas: quotas.some.optional(),
+    metadata: metadata.optional(),
+  })
+  .openapi('AgentInput');
+
+const agentPatch = z
+  .strictObject({
+    name: displayName.nullable().optional(),
+    limits: limits.patch.nullable().optional(),
+    quotas: quotas.patch.nullable().optional(),
+    metadata: z.record(z.string().min(1).max(64), z.string().max(512).nullable()).nullable().optional(),
+  })
+  .openapi('AgentPatch');
+
+/** The agent, for routes of its files and memory. Errors: `not_found`, also for ids that no agent can have. */
+export async function requireAgent(runtime: Pick<Runtime, 'agents'>, tenant: string, id: string): Promise<Agent> {
+  if (!slug.safeParse(id).success) throw notFound('the agent');
+  return runtime.agents.get({ tenant, agent: id });
+}
+
+export function addAgentRoutes(add: AddRoute, runtime: ServedRuntime): void {
+  const { agents, idempotency } = runtime;
+
+  add(
+    {
+      name: 'POST /v1/agents',
+      tag: 'agents',
+      summary: 'Register an agent',
+      description: '`limits` are what its runs have when they ask for nothing else; `quotas` bound all its runs together.',
+      headers: idempotencyHeaders,
+      body: { schema: agentInput, limitBytes: BODY_BYTES },
+      responses: { 201: { description: 'Registered', schema: agent } },
+    },
+    (call) => {
+      const { tenant, body } = call;
+      const register = async (interruptedAtMs: number | undefined) => {
+        try {
+          return await agents.create(tenant, body);
+        } catch (error) {
+          // An attempt that a crash cut off may have come as far as this agent.
+          const mayBeOurs = error instanceof CordonError && error.code === 'already_exists' && interruptedAtMs !== undefined;
+          if (!mayBeOurs) throw error;
+          const existing = await agents.get({ tenant, agent: body.id });
+          if (Date.parse(existing.createdAt) < interruptedAtMs) throw error;
+          return existing;
+        }
+      };
+      return createOnce(idempotency, call, 'POST /v1/agents', register, (made) => created(made, `/v1/agents/${made.id}`));
+    },
+  );
+
+  add(
+    {
+      name: 'GET /v1/agents',
+      tag: 'agents',
+      summary: 'List agents, newest first',
+      query: z.strictObject(pageQuery),
+      responses: { 200: { description: 'A page of agents', schema: page(agent) } },
+    },
+    async ({ tenant, query }) => json(await agents.list(tenant, query)),
+  );
+
+  add(
+    {
+      name: 'GET /v1/agents/{id}',
+      tag: 'agents',
+      summary: 'One agent',
+      responses: { 200: { description: 'The agent', schema: agent } },
+    },
+    async ({ tenant, params }) => json(await requireAgent(runtime, tenant, params.id)),
+  );
+
+  add(
+    {
+      name: 'PATCH /v1/agents/{id}',
+      tag: 'agents',
+      summary: 'Change an agent',
+      description: 'A JSON Merge Patch (RFC 7396): what is absent stays, null goes back to the default.',
+      body: { schema: agentPatch, limitBytes: BODY_BYTES },
+      responses: { 200: { description: 'As it is now', schema: agent } },
+    },
+    async ({ tenant, params, body }) => {
+      await requireAgent(runtime, tenant, params.id);
+      return json(await agents.patch({ tenant, agent: params.id }, body));
+    },
+  );
+
+  add(
+    {
+      name: 'DELETE /v1/agents/{id}',
+      tag: 'agents',
+      summary: 'Remove an agent: its runs are ended, its files and memory go',
+      responses: { 204: { description: 'It is gone' } },
+    },
+    async ({ tenant, params }) => {
+      await requireAgent(runtime, tenant, params.id);
+      await runtime.deleteAgent({ tenant, agent: params.id });
+      return noContent();
+    },
+  );
+}

@@ -1,0 +1,59 @@
+import { type Role, roles } from '../runtime/agent/roles.ts';
+import { CordonError } from '../runtime/errors.ts';
+
+/** `public` answers without a key. */
+export type Access = Role | 'public';
+
+/** The weakest role that may call each route. The only such table: a route that is missing here cannot be mounted. */
+export const access = {
+  'GET /healthz': 'public',
+  'GET /readyz': 'public',
+  'GET /docs': 'public',
+  'GET /openapi.json': 'public',
+  'GET /metrics': 'operator',
+  'GET /v1/config': 'operator',
+  'GET /v1/drivers': 'operator',
+
+  'POST /v1/tenants': 'operator',
+  'GET /v1/tenants': 'operator',
+  'GET /v1/tenants/{id}': 'operator',
+  'DELETE /v1/tenants/{id}': 'operator',
+
+  'POST /v1/keys': 'admin',
+  'GET /v1/keys': 'admin',
+  'DELETE /v1/keys/{id}': 'admin',
+
+  'POST /v1/agents': 'developer',
+  'GET /v1/agents': 'viewer',
+  'GET /v1/agents/{id}': 'viewer',
+  'PATCH /v1/agents/{id}': 'developer',
+  'DELETE /v1/agents/{id}': 'developer',
+
+  'POST /v1/runs': 'developer',
+  'GET /v1/runs': 'viewer',
+  'GET /v1/runs/{id}': 'viewer',
+  'DELETE /v1/runs/{id}': 'developer',
+  'POST /v1/runs/{id}/cancel': 'developer',
+  'GET /v1/runs/{id}/events': 'viewer',
+
+  'GET /v1/agents/{id}/files': 'viewer',
+  'GET /v1/agents/{id}/files/{path}': 'viewer',
+  'PUT /v1/agents/{id}/files/{path}': 'developer',
+  'DELETE /v1/agents/{id}/files/{path}': 'developer',
+
+  'GET /v1/agents/{id}/memory': 'viewer',
+  'GET /v1/agents/{id}/memory/{key}': 'viewer',
+  'PUT /v1/agents/{id}/memory/{key}': 'developer',
+  'DELETE /v1/agents/{id}/memory/{key}': 'developer',
+} as const satisfies Record<string, Access>;
+
+export type RouteName = keyof typeof access;
+
+/** Every role may do what the weaker ones may. */
+const rank = (role: Role) => -roles.indexOf(role);
+
+/** Errors: CordonError `forbidden`, naming the role that is needed. */
+export function authorize(role: Role, needed: Role): void {
+  if (rank(role) < rank(needed))
+    throw new CordonError('forbidden', `This needs a key with the role ${needed} or a stronger one; this key is a ${role}'s.`);
+}

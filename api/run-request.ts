@@ -1,0 +1,110 @@
+/** What a caller may ask of a run, and the checks that turn it into a `RunRequest`. */
+import type { Agents } from '../runtime/agent/agents.ts';
+import { runLimits } from '../runtime/agent/quotas.ts';
+import type { Config } from '../runtime/config.ts';
+import { CordonError, fieldError } from '../runtime/errors.ts';
+import type { Json } from '../runtime/json.ts';
+import type { RequestFile, RunRequest } from '../runtime/run/record.ts';
+import type { DriverKind, DriverReport, Language } from '../runtime/sandbox/driver.ts';
+import type { Limits } from '../runtime/sandbox/limits.ts';
+import { parseGuestPath } from '../runtime/workspace/guest-path.ts';
+import { tooLarge } from './body.ts';
+import { anyJson, limits, metadata, slug } from './fields.ts';
+import { z } from './http.ts';
+import { drivers, languages } from './run-record.ts';
+
+const wellFormed = z.string().refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
+
+export const runBody = z
+  .strictObject({
+    agent: slug.default('default'),
+    language: z.enum(languages),
+    code: wellFormed,
+    input: anyJson.optional(),
+    files: z
+      .array(z.strictObject({ path: z.string(), content: wellFormed, encoding: z.enum(['utf8', 'base64']).default('utf8') }))
+      .max(1000, 'must have at most 1000 entries')
+      .default([]),
+    limits: limits.some.default({}),
+    driver: z.enum(drivers).optional(),
+    image: z.string().min(1).max(255).optional(),
+    metadata: metadata.default({}),
+  })
+  .openapi('RunRequest');
+
+export type RunBody = z.infer<typeof runBody>;
+
+interface Parts {
+  config: Pick<Config, 'codeBytes' | 'inputBytes' | 'requestFilesBytes'>;
+  agents: Pick<Agents, 'get'>;
+  drivers(): DriverReport[];
+}
+
+/**
+ * Errors: `too_large` and `validation_failed` with the field, `not_found` for an unknown agent, `driver_unavailable`
+ * when nothing here runs the language.
+ */
+export async function readRunRequest(parts: Parts, tenant: string, body: RunBody): Promise<RunRequest> {
+  const { agent, language, code, input, metadata } = body;
+  const codeBytes = Buffer.byteLength(code);
+  if (codeBytes > parts.config.codeBytes) throw tooLarge('code', codeBytes, parts.config.codeBytes);
+  checkInput(input, parts.config.inputBytes);
+  const files = readFiles(body.files, parts.config.requestFilesBytes);
+  const driver = chooseDriver(body);
+  const { limits } = await parts.agents.get({ tenant, agent });
+  requireDriver(parts.drivers(), driver, language);
+  return { tenant, agent, language, driver, code, input, files, limits: runLimits(limits, body.limits as Partial<Limits>), metadata };
+}
+
+function checkInput(input: Json | undefined, limit: number) {
+  if (input === undefined) return;
+  const bytes = Buffer.byteLength(JSON.stringify(input));
+  if (bytes > limit) throw tooLarge('input', bytes, limit);
+}
+
+function readFiles(files: RunBody['files'], limit: number): RequestFile[] {
+  const paths = new Set<string>();
+  let bytes = 0;
+  return files.map(({ path, content, encoding }, index) => {
+    const field = `files.${index}`;
+    const place = checkedPath(path, `${field}.path`);
+    if (paths.has(place)) throw fieldError(`${field}.path`, 'is given twice');
+    paths.add(place);
+    if (encoding === 'base64' && !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(content))
+      throw fieldError(`${field}.content`, 'is not valid base64');
+    const decoded = Buffer.from(content, encoding);
+    bytes += decoded.length;
+    if (bytes > limit) throw tooLarge('files', undefined, limit);
+    return { path, content: decoded };
+  });
+}
+
+/** The place that a path means. Whether it can be written there shows when the run starts. */
+function checkedPath(path: string, field: string): string {
+  let place: ReturnType<typeof parseGuestPath>;
+  try {
+    place = parseGuestPath(path, 'open');
+  } catch (error) {
+    throw fieldError(field, (error as Error).message);
+  }
+  if (place.parts.length === 0 || place.directory) throw fieldError(field, 'must name a file');
+  return place.text;
+}
+
+function chooseDriver({ driver, language, image }: RunBody): DriverKind {
+  const chosen = driver ?? (language === 'shell' || image !== undefined ? 'container' : 'isolate');
+  if (image !== undefined && chosen !== 'container') throw fieldError('image', 'is only for the container driver');
+  return chosen;
+}
+
+function requireDriver(reports: DriverReport[], kind: DriverKind, language: Language) {
+  const report = reports.find(({ driver }) => driver === kind);
+  if (report?.available && report.languages.some((served) => served.language === language)) return;
+  const served = reports
+    .filter(({ available }) => available)
+    .flatMap(({ driver, languages }) => languages.map((entry) => `${entry.language} (${driver})`));
+  const why = report !== undefined && !report.available && report.reason !== undefined ? ` ${report.reason}` : '';
+  const here = served.length === 0 ? 'No language runs here now' : `What runs here: ${served.join(', ')}`;
+  const detail = `No ${kind} driver of this service runs ${language}.${why} ${here}. GET /v1/drivers says more to an operator.`;
+  throw new CordonError('driver_unavailable', detail, { retryAfterSeconds: 60 });
+}

@@ -1,0 +1,154 @@
+/** One run from its place in the sandboxes to its durable record. Read top to bottom: lease, execute, end, settle, record. */
+import { type Clock, isoTime } from '../clock.ts';
+import { CordonError } from '../errors.ts';
+import type { Place } from '../admission/queue.ts';
+import type { Driver, Outcome, Owner } from '../sandbox/driver.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { measureUsage } from '../usage/usage.ts';
+import { createGuestHost, type RunGuestHost } from './guest-host.ts';
+import type { GuestFiles } from './guest-files.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import type { JsPackages } from './js-packages.ts';
+import type { LiveRun } from './live-run.ts';
+import type { RunRecord } from './record.ts';
+import type { RunStore } from './run-store.ts';
+
+export interface ExecuteDeps {
+  driver: Driver;
+  runStore: RunStore;
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+  packages: JsPackages;
+  /** The agent's files and memory, bound to this run. */
+  open(live: LiveRun): Promise<{ files: GuestFiles; memory: GuestMemory }>;
+}
+
+/** What was measured and shown when the guest ended. */
+interface Ended {
+  outcome: Outcome;
+  cpuMs: number;
+  ramPeakBytes: number;
+  walls: string[];
+  startedAtMs: number | undefined;
+  host: RunGuestHost | undefined;
+  files: GuestFiles | undefined;
+  memory: GuestMemory | undefined;
+}
+
+/** Never rejects: whatever goes wrong is the run's outcome. `place` is left when the sandbox is gone. */
+export async function execute(live: LiveRun, place: Place, deps: ExecuteDeps): Promise<void> {
+  const ended = await runInSandbox(live, place, deps).catch((error: unknown) => neverRan(live, error, deps.log));
+  place.leave();
+  await settle(live, ended, deps);
+}
+
+async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Promise<Ended> {
+  const { record, request } = live;
+  const owner: Owner = { tenant: record.tenant, agent: record.agent };
+
+  const leasing = live.step('lease');
+  const lease = await deps.driver.lease(owner, record.limits, live.signal).finally(() => leasing.end());
+  const startedAtMs = deps.clock.now();
+  try {
+    const { files, memory } = await deps.open(live);
+    const host = createGuestHost({ live, files, memory, packages: deps.packages, waiting: place.waiting });
+    if (request.files.length > 0) {
+      await live.durable;
+      await files.place(request.files);
+    }
+    record.status = 'running';
+    record.startedAt = isoTime(startedAtMs);
+    record.walls = lease.walls;
+    live.events.append('started', { walls: lease.walls });
+
+    const executing = live.step('execute');
+    const { runId, language, code, input, limits } = { ...request, runId: record.id };
+    const execution = lease.execute({ runId, language, code, input, limits }, host);
+    const deadline = setTimeout(() => live.stop(timedOut(limits.wallMs)), limits.wallMs);
+    live.running(execution);
+    const { outcome, usage } = await execution.done;
+    clearTimeout(deadline);
+    host.shown.end();
+    executing.end({ attributes: { status: outcome.status } });
+    return { outcome, ...usage, walls: lease.walls, startedAtMs, host, files, memory };
+  } finally {
+    lease.release();
+  }
+}
+
+/** The run ended before its sandbox worked: it was stopped meanwhile, its files did not fit, or no sandbox was to be had. */
+function neverRan(live: LiveRun, error: unknown, log: Log): Ended {
+  const outcome: Outcome = live.stopCause ?? outcomeOfRefusal(error);
+  if (outcome.status === 'interrupted') log.error({ runId: live.record.id, error }, 'a run could not be started');
+  return { outcome, cpuMs: 0, ramPeakBytes: 0, walls: [], startedAtMs: undefined, host: undefined, files: undefined, memory: undefined };
+}
+
+function outcomeOfRefusal(error: unknown): Outcome {
+  if (error instanceof CordonError && error.code === 'quota_exceeded')
+    return { status: 'limit_exceeded', error: { name: 'QuotaExceeded', message: error.message, limit: 'workspaceBytes' } };
+  const message = error instanceof CordonError ? error.message : 'no sandbox could be had';
+  return { status: 'interrupted', error: { name: error instanceof CordonError ? 'DriverUnavailable' : 'WorkerLost', message } };
+}
+
+const RETRY_RECORD_MS = 1000;
+
+/** The end is durable before anyone is told. While the disk refuses it, it is tried again: a finished run is never lost silently. */
+async function settle(live: LiveRun, ended: Ended, deps: ExecuteDeps): Promise<void> {
+  const settling = live.step('settle');
+  const record = await terminalRecord(live, ended, deps);
+  settling.end();
+  live.trace.end({ attributes: { status: record.status } });
+  const source = live.request.files.length === 0 ? undefined : { code: live.request.code, input: live.request.input as never };
+  await live.durable.catch(() => {});
+  while (!live.refused) {
+    try {
+      await deps.runStore.finished(record, live.events.events, source);
+      break;
+    } catch (error) {
+      deps.log.error({ runId: record.id, error }, 'the end of a run could not be recorded; it is tried again');
+      await new Promise((resolve) => setTimeout(resolve, RETRY_RECORD_MS));
+    }
+  }
+  const { wallMs, queueMs, cpuMs } = record.usage;
+  deps.metrics.runFinished({ status: record.status, language: record.language, wallMs, queueMs, cpuMs });
+  live.finish(record);
+}
+
+async function terminalRecord(live: LiveRun, ended: Ended, deps: ExecuteDeps): Promise<RunRecord> {
+  const { record } = live;
+  const { outcome, host, startedAtMs } = ended;
+  await ended.files?.flush();
+  const changed = (await ended.files?.changed()) ?? [];
+  const finishedAtMs = deps.clock.now();
+  const { status, ...how } = outcome;
+  return Object.assign(record, how, {
+    status,
+    stdout: host?.shown.text.stdout ?? '',
+    stderr: host?.shown.text.stderr ?? '',
+    stdoutTruncated: host?.shown.truncated.stdout ?? false,
+    stderrTruncated: host?.shown.truncated.stderr ?? false,
+    ...(host && host.displays.length > 0 ? { displays: host.displays } : {}),
+    filesChanged: changed,
+    walls: ended.walls,
+    startedAt: startedAtMs === undefined ? null : isoTime(startedAtMs),
+    finishedAt: isoTime(finishedAtMs),
+    usage: measureUsage({
+      createdAtMs: Date.parse(record.createdAt),
+      startedAtMs,
+      finishedAtMs,
+      cpuMs: ended.cpuMs,
+      ramPeakBytes: ended.ramPeakBytes,
+      outputBytes: host?.shown.bytes ?? 0,
+      filesChanged: changed.length,
+      memoryOps: ended.memory?.operations ?? 0,
+      egressRequests: host?.egressRequests ?? 0,
+    }),
+  });
+}
+
+const timedOut = (wallMs: number) => ({
+  status: 'timed_out' as const,
+  error: { name: 'TimedOut', message: `wallMs is used up (${wallMs})`, limit: 'wallMs' as const },
+});

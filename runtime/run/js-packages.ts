@@ -1,0 +1,99 @@
+/** Packages that the operator placed in CORDON_JS_PACKAGES, read for guests by name. Nothing outside that folder is reachable. */
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { extname, join, posix, relative, sep } from 'node:path';
+import type { HostReply } from '../sandbox/driver.ts';
+
+export interface JsPackages {
+  /** `args` is `{specifier, referrer}`, unchecked; the reply's bytes are the source, `value.path` its guest path below /packages. */
+  load(args: unknown): Promise<HostReply>;
+}
+
+const MAX_FILE_BYTES = 8 * 1024 * 1024;
+const NAME = /^(@[a-z0-9~-][\w.~-]*\/)?[a-z0-9~-][\w.~-]*$/i;
+const endings = ['', '.js', '.mjs', '.cjs', '.ts', '.json', '/index.js', '/index.mjs', '/index.cjs', '/index.ts'];
+const conditions = ['import', 'module', 'default', 'require'];
+
+/** `folder` holds packages directly or below `node_modules`; undefined: there are none. */
+export function createJsPackages(folder: string | undefined): JsPackages {
+  return {
+    async load(args) {
+      const { specifier } = (args ?? {}) as { specifier?: unknown };
+      if (typeof specifier !== 'string') return notFound('a package needs a name');
+      if (folder === undefined) return notFound(noPackages(specifier));
+      try {
+        const file = specifier.startsWith('/packages/')
+          ? await findFile(join(folder, posix.normalize(specifier).slice('/packages/'.length)))
+          : await findPackage(folder, specifier);
+        const source = file && (await readInside(folder, file));
+        if (!file || !source) return notFound(noPackages(specifier));
+        const path = `/packages/${relative(await realpath(folder), await realpath(file)).split(sep).join('/')}`;
+        return { ok: true, value: { path }, bytes: source };
+      } catch {
+        return notFound(noPackages(specifier));
+      }
+    },
+  };
+}
+
+async function findPackage(folder: string, specifier: string): Promise<string | undefined> {
+  const parts = specifier.split('/');
+  const name = parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+  const subpath = parts.slice(name.split('/').length).join('/');
+  if (!NAME.test(name) || subpath.split('/').includes('..')) return undefined;
+  for (const root of [join(folder, name), join(folder, 'node_modules', name)]) {
+    const manifest = await readFile(join(root, 'package.json'), 'utf8').catch(() => undefined);
+    if (manifest === undefined) continue;
+    const { exports, module, main } = JSON.parse(manifest);
+    if (exports !== undefined) {
+      const target = exported(exports, subpath === '' ? '.' : `./${subpath}`);
+      return target === undefined ? undefined : findFile(join(root, target));
+    }
+    return findFile(join(root, subpath || module || main || 'index.js'));
+  }
+  return undefined;
+}
+
+/** Node.js, "Package entry points": subpaths, patterns and nested conditions. */
+function exported(exports: unknown, subpath: string): string | undefined {
+  const isMap = typeof exports === 'object' && exports !== null && Object.keys(exports).some((key) => key.startsWith('.'));
+  if (!isMap) return subpath === '.' ? target(exports, '') : undefined;
+  const map = exports as Record<string, unknown>;
+  if (subpath in map) return target(map[subpath], '');
+  for (const [pattern, value] of Object.entries(map)) {
+    const [before, after] = pattern.split('*') as [string, string | undefined];
+    if (after !== undefined && subpath.startsWith(before) && subpath.endsWith(after))
+      return target(value, subpath.slice(before.length, subpath.length - after.length));
+  }
+  return undefined;
+}
+
+function target(value: unknown, star: string): string | undefined {
+  if (typeof value === 'string') return value.replaceAll('*', star);
+  if (Array.isArray(value)) return value.map((item) => target(item, star)).find((found) => found !== undefined);
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const condition of conditions) {
+    const found = target((value as Record<string, unknown>)[condition], star);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+async function findFile(path: string): Promise<string | undefined> {
+  for (const ending of endings) {
+    const found = await stat(path + ending).catch(() => undefined);
+    if (found?.isFile() && (ending !== '' || extname(path) !== '')) return path + ending;
+  }
+  return undefined;
+}
+
+async function readInside(folder: string, file: string): Promise<Uint8Array | undefined> {
+  const root = (await realpath(folder)) + sep;
+  const real = await realpath(file);
+  if (!real.startsWith(root) || (await stat(real)).size > MAX_FILE_BYTES) return undefined;
+  return readFile(real);
+}
+
+const noPackages = (specifier: string) =>
+  `Cannot find package '${specifier}'. There are cordon, node:fs, node:fs/promises, node:path, node:buffer, node:util, node:events, relative files, and what the operator placed in CORDON_JS_PACKAGES.`;
+
+const notFound = (message: string): HostReply => ({ ok: false, error: { name: 'Error', message, code: 'ERR_MODULE_NOT_FOUND' } });

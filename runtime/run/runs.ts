@@ -1,0 +1,121 @@
+/** What callers can do with runs. Live ones answer from memory, ended ones from the store. */
+import { CordonError, notFound } from '../errors.ts';
+import type { LiveRun } from './live-run.ts';
+import type { RunEvent, RunRecord, RunRequest, RunSource, RunStatus } from './record.ts';
+import { type SubmitDeps, type SubmitOptions, submit } from './submit.ts';
+
+export interface RunFilter {
+  tenant: string;
+  agent?: string;
+  status?: RunStatus;
+  metadata: Record<string, string>;
+  limit: number;
+  cursor?: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  nextCursor?: string;
+}
+
+export interface Runs {
+  /** Admits a run: durable when this resolves. `reused` when the idempotency key named it already. Errors: quota_exceeded, queue_full, ... */
+  submit(request: RunRequest, options: SubmitOptions): Promise<{ id: string; reused: boolean }>;
+  /** The record as it stands. Errors: not_found. */
+  get(tenant: string, id: string): Promise<RunRecord>;
+  source(tenant: string, id: string): Promise<RunSource>;
+  list(filter: RunFilter): Promise<Page<RunRecord>>;
+  /** The terminal record, or undefined when `timeoutMs` is over or `signal` aborted first. */
+  wait(tenant: string, id: string, timeoutMs: number, signal?: AbortSignal): Promise<RunRecord | undefined>;
+  /** Every event after `afterSeq`, stored ones first, then live ones, up to and with `finished`. Errors: not_found. */
+  events(tenant: string, id: string, afterSeq: number, signal: AbortSignal): Promise<AsyncIterable<RunEvent>>;
+  /** `ended` false while it still ends. */
+  cancel(tenant: string, id: string): Promise<{ record: RunRecord; ended: boolean }>;
+  /** Errors: conflict while the run is queued or running. */
+  delete(tenant: string, id: string): Promise<void>;
+}
+
+export function createRuns(deps: SubmitDeps): Runs {
+  const { runStore, liveRuns } = deps;
+
+  const liveOf = (tenant: string, id: string): LiveRun | undefined => {
+    const live = liveRuns.get(id);
+    return live?.record.tenant === tenant ? live : undefined;
+  };
+  const get = async (tenant: string, id: string) => liveOf(tenant, id)?.record ?? runStore.get(tenant, id);
+
+  return {
+    submit: async (request, options) => {
+      try {
+        return await submit(request, options, deps);
+      } catch (error) {
+        if (error instanceof CordonError) deps.metrics.runRefused(error.code);
+        throw error;
+      }
+    },
+    get,
+
+    async source(tenant, id) {
+      await get(tenant, id);
+      const { files: _, ...source } = await runStore.source(id);
+      return source;
+    },
+
+    async list({ tenant, agent, status, metadata, limit, cursor }) {
+      const newest = (record: RunRecord) => liveRuns.get(record.id)?.record ?? record;
+      const wanted = Object.entries(metadata);
+      const matches = (stored: RunRecord) => {
+        const record = newest(stored);
+        return (
+          (agent === undefined || record.agent === agent) &&
+          (status === undefined || record.status === status) &&
+          wanted.every(([key, value]) => record.metadata[key] === value)
+        );
+      };
+      const { records, next } = await runStore.page(tenant, matches, limit, cursor);
+      return { items: records.map(newest), ...(next === undefined ? {} : { nextCursor: next }) };
+    },
+
+    async wait(tenant, id, timeoutMs, signal) {
+      const live = liveOf(tenant, id);
+      if (!live) return runStore.get(tenant, id);
+      const over = Promise.withResolvers<undefined>();
+      const timer = setTimeout(() => over.resolve(undefined), timeoutMs);
+      const aborted = () => over.resolve(undefined);
+      signal?.addEventListener('abort', aborted, { once: true });
+      try {
+        return await Promise.race([live.finished, over.promise]);
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', aborted);
+      }
+    },
+
+    async events(tenant, id, afterSeq, signal) {
+      const live = liveOf(tenant, id);
+      if (live) return live.events.follow(afterSeq, signal);
+      return storedEvents(await runStore.get(tenant, id), await runStore.events(id), afterSeq);
+    },
+
+    async cancel(tenant, id) {
+      const live = liveOf(tenant, id);
+      if (!live) return { record: await runStore.get(tenant, id), ended: true };
+      live.stop({ status: 'cancelled', error: { name: 'Cancelled', message: 'cancelled by the caller' } });
+      return { record: live.record, ended: false };
+    },
+
+    async delete(tenant, id) {
+      if (liveOf(tenant, id)) throw new CordonError('conflict', `Run ${id} has not ended: cancel it first`);
+      const record = await runStore.get(tenant, id);
+      if (record.finishedAt === null) throw notFound(`Run ${id}`);
+      await runStore.delete([{ tenant, id }]);
+    },
+  };
+}
+
+/** `finished` always comes, also for a caller that saw more events than a crash left. */
+async function* storedEvents(record: RunRecord, events: RunEvent[], afterSeq: number): AsyncGenerator<RunEvent> {
+  for (const event of events) if (event.seq > afterSeq) yield event;
+  const seq = afterSeq > events.length + 1 ? afterSeq + 1 : events.length + 1;
+  if (afterSeq < seq) yield { seq, at: record.finishedAt ?? record.createdAt, type: 'finished', run: record as never };
+}

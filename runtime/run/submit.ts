@@ -1,0 +1,133 @@
+/** How a run comes in: checked against quotas, written down, then started or queued. */
+import { type AdmissionDeps, checkAdmission } from '../admission/admit.ts';
+import type { Queue, QueuedRun } from '../admission/queue.ts';
+import type { Agent, Agents } from '../agent/agents.ts';
+import { isoTime } from '../clock.ts';
+import { codeSha256 } from './code-hash.ts';
+import { newId } from '../ids.ts';
+import { defaultLimits } from '../sandbox/limits.ts';
+import type { Store } from '../store/store.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { TraceHeaders } from '../telemetry/trace-context.ts';
+import { noUsage } from '../usage/usage.ts';
+import { type ExecuteDeps, execute } from './execute.ts';
+import type { Idempotency } from './idempotency.ts';
+import { createLiveRun, type LiveRun, sourceOf } from './live-run.ts';
+import type { RunRecord, RunRequest } from './record.ts';
+
+export interface SubmitDeps extends ExecuteDeps, AdmissionDeps {
+  store: Store;
+  agents: Agents;
+  queue: Queue;
+  idempotency: Idempotency;
+  telemetry: Telemetry;
+  /** Runs that have not ended, by id. */
+  liveRuns: Map<string, LiveRun>;
+}
+
+export interface SubmitOptions {
+  trace: TraceHeaders;
+  requestId: string;
+  /** With the SHA-256 of the request: one key, one run. */
+  idempotency?: { key: string; requestSha256: string };
+}
+
+const ROUTE = 'POST /v1/runs';
+
+/**
+ * Resolves when the run is durable; it may have started by then, since its flush and its first steps overlap
+ * (what the guest does outside waits for the flush: guest-host.ts).
+ * Errors: CordonError not_found, quota_exceeded, queue_full, idempotency_conflict, storage_full.
+ */
+export async function submit(request: RunRequest, options: SubmitOptions, deps: SubmitDeps): Promise<{ id: string; reused: boolean }> {
+  const agent = await deps.agents.get({ tenant: request.tenant, agent: request.agent });
+  const trace = deps.telemetry.startRun(options.trace, { agent: request.agent, language: request.language });
+  const scope = options.idempotency && { tenant: request.tenant, route: ROUTE, key: options.idempotency.key };
+  const sha = options.idempotency?.requestSha256 ?? '';
+  let live: LiveRun | undefined;
+  let earlier: string | undefined;
+
+  const admitted = deps.store.transaction((tx) => {
+    if (scope) earlier = deps.idempotency.find(tx, scope, sha) as string | undefined;
+    if (earlier !== undefined) return;
+    checkAdmission(agentKey(agent), agent.quotas, deps);
+    const record = newRecord(request, trace.traceId, deps.clock.now());
+    live = createLiveRun({ record, request, trace, clock: deps.clock });
+    const state = deps.queue.isFree(agentKey(agent), agent.quotas.concurrentRuns) ? 'started' : 'queued';
+    deps.runStore.admit(tx, { ...record }, sourceOf(request), state);
+    if (scope) deps.idempotency.remember(tx, scope, sha, record.id);
+  });
+  if (live) {
+    deps.rate.add(agentKey(agent));
+    live.durable = admitted;
+    begin(live, agent, deps, true);
+  }
+  try {
+    await admitted;
+  } catch (error) {
+    live?.refuse();
+    throw error;
+  }
+  return live ? { id: live.record.id, reused: false } : { id: earlier as string, reused: true };
+}
+
+/** Puts an admitted run into the queue. `fresh`: its admission already says whether it started. */
+export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, fresh: boolean): void {
+  const { record } = live;
+  const key = agentKey(agent);
+  deps.liveRuns.set(record.id, live);
+  void live.finished.then(() => deps.liveRuns.delete(record.id));
+  const atOnce = fresh && deps.queue.isFree(key, agent.quotas.concurrentRuns);
+  live.events.append('queued');
+  live.step('admission', Date.parse(record.createdAt)).end();
+  const waiting = live.step('queue');
+
+  const queued: QueuedRun = {
+    agent: key,
+    concurrentRuns: agent.quotas.concurrentRuns,
+    start(place) {
+      live.whenStoppedInQueue = undefined;
+      waiting.end();
+      if (!atOnce) live.durable = live.durable.then(() => deps.runStore.started(record));
+      live.durable.catch(() => live.refuse());
+      void execute(live, place, deps);
+    },
+  };
+  live.whenStoppedInQueue = () => {
+    if (deps.queue.remove(queued)) void execute(live, { waiting() {}, leave() {} }, { ...deps, driver: stoppedDriver(deps) });
+  };
+  deps.queue.push(queued);
+}
+
+/** A run that was stopped in the queue takes the same way to its record, without a sandbox. */
+function stoppedDriver({ driver }: SubmitDeps): ExecuteDeps['driver'] {
+  return { ...driver, lease: () => Promise.reject(new Error('stopped in the queue')) };
+}
+
+/** Tenants and agents are slugs: the slash keeps them apart. */
+export const agentKey = (agent: { tenant: string; id: string }) => `${agent.tenant}/${agent.id}`;
+
+function newRecord(request: RunRequest, traceId: string, nowMs: number): RunRecord {
+  return {
+    id: newId('run', nowMs),
+    tenant: request.tenant,
+    agent: request.agent,
+    language: request.language,
+    driver: request.driver,
+    status: 'queued',
+    stdout: '',
+    stderr: '',
+    stdoutTruncated: false,
+    stderrTruncated: false,
+    usage: noUsage,
+    filesChanged: [],
+    limits: { ...defaultLimits, ...request.limits },
+    walls: [],
+    codeSha256: codeSha256(request.code),
+    metadata: request.metadata,
+    traceId,
+    createdAt: isoTime(nowMs),
+    startedAt: null,
+    finishedAt: null,
+  };
+}

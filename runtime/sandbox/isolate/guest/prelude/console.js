@@ -1,0 +1,59 @@
+// console: lines of plain values are joined here; everything else is formatted by the lazy bundle `inspect`.
+import { pending, post } from './bridge.js';
+import { internals, lazy } from './lazy.js';
+import { apply, hide, indexOf, string, stringify } from './primordials.js';
+
+/** `indent` belongs to console.group; `room` is how much output the run may still make, in characters. */
+export const output = { __proto__: null, indent: '', room: Infinity };
+
+/** Sends text. Beyond the limit nothing is sent: the worker has made its cut by then. */
+export function write(stream, text) {
+  if (output.room < 0 || text === '') return;
+  output.room -= text.length;
+  post(`{"t":"out","stream":"${stream}","text":${stringify(text)}}`);
+}
+
+function isPlain(value) {
+  return typeof value !== 'object' ? typeof value !== 'function' && typeof value !== 'symbol' : value === null;
+}
+
+/** One line as console.log writes it. */
+function format(args) {
+  let text = '';
+  for (let n = 0; n < args.length; n++) {
+    const value = args[n];
+    if (!isPlain(value) || (n === 0 && args.length > 1 && typeof value === 'string' && indexOf(value, '%') >= 0)) {
+      return lazy('inspect').formatAll(args);
+    }
+    if (n > 0) text += ' ';
+    if (typeof value === 'number' && value === 0 && 1 / value < 0) text += '-0';
+    else text += typeof value === 'bigint' ? `${string(value)}n` : string(value);
+  }
+  return text;
+}
+
+/** Prints one line, indented as the groups say. */
+export function print(stream, args) {
+  if (pending.ended || output.room < 0) return;
+  const text = format(args);
+  write(stream, output.indent === '' ? `${text}\n` : lazy('console').indent(text, output.indent));
+}
+
+const console = {};
+for (const name of ['log', 'info', 'debug']) method(name, (args) => print('stdout', args));
+for (const name of ['warn', 'error']) method(name, (args) => print('stderr', args));
+for (const name of [
+  'trace', 'dir', 'dirxml', 'table', 'group', 'groupCollapsed', 'groupEnd', 'time', 'timeLog', 'timeEnd', 'count',
+  'countReset', 'assert', 'clear',
+]) {
+  method(name, (args) => apply(lazy('console').methods[name], undefined, args));
+}
+hide(globalThis, 'console', console);
+
+function method(name, body) {
+  hide(console, name, { [name]: (...args) => body(args) }[name]);
+}
+
+internals.print = print;
+internals.write = write;
+internals.output = output;

@@ -1,0 +1,17 @@
+// Evaluated once in a blank isolate, before it is known who will use it. Its value: {start, deliver}.
+import { ask, call, hostError } from './bridge.js';
+import './closed.js';
+import './console.js';
+import './globals.js';
+import { internals } from './lazy.js';
+import * as primordials from './primordials.js';
+import { compile, deliver, mapSource, start } from './run.js';
+
+internals.primordials = primordials;
+internals.ask = ask;
+internals.call = call;
+internals.hostError = hostError;
+internals.compile = compile;
+internals.mapSource = mapSource;
+
+export { deliver, start };

@@ -1,0 +1,84 @@
+/** Messages between host and worker. What a worker sends is hostile: parsed strictly, any deviation costs it its life. */
+import { z } from 'zod';
+import { type Json, jsonDepth, maxJsonDepth } from '../../json.ts';
+import type { HostReply, Language } from '../driver.ts';
+import type { Limits } from '../limits.ts';
+
+export interface StartMessage {
+  t: 'start';
+  run: string;
+  language: Language;
+  code: string;
+  /** JSON text; absent when the run has no input. */
+  input?: string;
+  limits: Limits;
+}
+
+export type HostMessage =
+  | StartMessage
+  /** The bytes of the reply are the bytes of the frame. */
+  | { t: 'reply'; run: string; id: number; reply: HostReply }
+  | { t: 'stop'; run: string };
+
+const run = z.string().max(64);
+const count = z.number().int().nonnegative();
+const text = z.string();
+
+const guestError = z.strictObject({
+  name: text.max(1024),
+  message: text.max(256 * 1024),
+  stack: text.max(256 * 1024).optional(),
+  limit: z.enum(['cpuMs', 'ramBytes', 'workspaceBytes', 'files', 'hostCalls', 'resultBytes', 'processes']).optional(),
+});
+
+const guestEnd = z.discriminatedUnion('status', [
+  z.strictObject({ status: z.literal('succeeded'), resultType: text.max(64).optional() }),
+  z.strictObject({ status: z.literal('failed'), error: guestError, exitCode: z.number().int().min(0).max(255).optional() }),
+  z.strictObject({ status: z.literal('limit_exceeded'), error: guestError.required({ limit: true }) }),
+]);
+export type GuestEnd = z.infer<typeof guestEnd> & { result?: Json };
+
+const workerMessage = z.discriminatedUnion('t', [
+  z.strictObject({ t: z.literal('ready') }),
+  z.strictObject({ t: z.literal('output'), run, items: z.array(z.tuple([z.enum(['stdout', 'stderr']), text])).max(10_000) }),
+  z.strictObject({ t: z.literal('display'), run, mime: text.max(256), data: text }),
+  z.strictObject({ t: z.literal('call'), run, id: count, op: text.max(64), args: z.unknown() }),
+  z.strictObject({ t: z.literal('waiting'), run, waiting: z.boolean() }),
+  z.strictObject({ t: z.literal('growth'), run, bytes: z.number() }),
+  z.strictObject({
+    t: z.literal('ended'),
+    run,
+    /** JSON text of a GuestEnd; `stopped`: the isolate was disposed because the host said so. */
+    end: text.optional(),
+    stopped: z.boolean().optional(),
+    cpuMs: z.number().nonnegative(),
+    ramPeakBytes: count,
+    /** The worker is to be replaced once its other runs have ended. */
+    unclean: z.boolean(),
+  }),
+]);
+export type WorkerMessage = z.infer<typeof workerMessage>;
+
+export class ProtocolError extends Error {}
+
+/** Errors: ProtocolError. */
+export function parseWorkerMessage(header: object): WorkerMessage {
+  const parsed = workerMessage.safeParse(header);
+  if (!parsed.success) throw new ProtocolError(`worker sent a message that is not of the protocol: ${parsed.error.issues[0]?.message}`);
+  return parsed.data;
+}
+
+/** Errors: ProtocolError. The result is JSON because it was parsed as such: its shape needs no second walk. */
+export function parseGuestEnd(json: string): GuestEnd {
+  if (jsonDepth(json) > maxJsonDepth) throw new ProtocolError('the end of a run is nested too deeply');
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new ProtocolError('the end of a run is not JSON');
+  }
+  const { result, ...rest } = (typeof value === 'object' && value !== null ? value : {}) as { result?: Json };
+  const parsed = guestEnd.safeParse(rest);
+  if (!parsed.success) throw new ProtocolError(`the end of a run is not of the protocol: ${parsed.error.issues[0]?.message}`);
+  return result === undefined ? parsed.data : { ...parsed.data, result };
+}

@@ -1,0 +1,199 @@
+// ECMAScript modules become one function text. Its parameter answers for import(), import.meta and links:
+//   c(specifier) dynamic import, c.meta, c.e({name: getter}) exports, c.i(n) namespace of the n-th import,
+//   c.b(n, names) a builtin's namespace, c.n(n, names) names that must exist, c.s(n) `export * from`.
+import { analyze } from 'eslint-scope';
+import { isBuiltin } from './builtins.js';
+import { createEdits } from './edits.js';
+import { walk } from './walk.js';
+
+/**
+ * Makes the function text of a parsed module. `role` main: the last expression statement is returned when there is no
+ * default export. Modules that can be part of a cycle become generators: their first step declares, their second runs.
+ */
+export function writeModule(source, ast, role) {
+  const edits = createEdits(source);
+  const c = freeName(source);
+  const imports = [];
+  const indexOf = (specifier) => {
+    const known = imports.indexOf(specifier);
+    return known >= 0 ? known : imports.push(specifier) - 1;
+  };
+  const live = new Map(); // local name -> text that reads it in the module it comes from
+  const exports = new Map(); // exported name -> local name
+  const getters = [];
+  let head = '';
+  let hasDefault = false;
+  const addGetter = (name, text) => {
+    if (name === 'default') hasDefault = true;
+    getters.push(`${JSON.stringify(name)}:()=>${text}`);
+  };
+
+  for (const node of ast.body) {
+    if (node.type === 'ImportDeclaration') {
+      const index = indexOf(node.source.value);
+      head += importHead(c, node, index, live);
+      edits.blank(node.start, node.end, ';');
+    } else if (node.type === 'ExportAllDeclaration') {
+      const index = indexOf(node.source.value);
+      if (node.exported) addGetter(nameOf(node.exported), `${c}.i(${index})`);
+      else head += `${c}.s(${index});`;
+      edits.blank(node.start, node.end, ';');
+    } else if (node.type === 'ExportNamedDeclaration') {
+      exportNamed(node);
+    } else if (node.type === 'ExportDefaultDeclaration') {
+      hasDefault = true;
+      exportDefault(node);
+    }
+  }
+  for (const [name, local] of exports) addGetter(name, live.get(local) ?? local);
+
+  let isAsync = false;
+  let asks = false;
+  walk(ast, (node, inFunction) => {
+    if (node.type === 'ImportExpression') {
+      asks = true;
+      edits.replace(node.start, node.start + 6, c);
+    } else if (node.type === 'MetaProperty' && node.meta.name === 'import') {
+      asks = true;
+      edits.replace(node.start, node.end, `${c}.meta`);
+    } else if (inFunction) return;
+    else if (node.type === 'AwaitExpression' || (node.type === 'ForOfStatement' && node.await)) isAsync = true;
+    else if (node.type === 'VariableDeclaration' && node.kind === 'await using') isAsync = true;
+  });
+  if (live.size > 0) linkReferences(ast, live, edits);
+
+  const last = lastStatement(ast.body);
+  const hasResult = role === 'main' && !hasDefault && last?.type === 'ExpressionStatement';
+  if (hasResult) edits.replace(last.start, last.start, 'return ');
+  if (getters.length > 0) head += `${c}.e({__proto__:null,${getters.join(',')}});`;
+  const staged = role === 'module' || imports.some((specifier) => !isBuiltin(specifier));
+  // The parameter is left out where nothing asks: such a program runs without the module runtime.
+  const parameter = staged || asks || head !== '' ? c : '';
+  const prefix =
+    `(${isAsync ? 'async ' : ''}function${staged ? '*' : ''}(${parameter}){"use strict";${head}${staged ? 'yield;' : ''}`;
+  const { code, shifts } = edits.apply(prefix);
+  return { code: `${code}\n})`, kind: 'esm', imports, hasDefault, hasResult, shifts };
+
+  function exportNamed(node) {
+    if (node.source) {
+      const index = indexOf(node.source.value);
+      const names = node.specifiers.map((specifier) => nameOf(specifier.local));
+      if (names.length > 0) head += `${c}.n(${index},${JSON.stringify(names)});`;
+      for (const specifier of node.specifiers) {
+        addGetter(nameOf(specifier.exported), `${c}.i(${index})${access(nameOf(specifier.local))}`);
+      }
+      edits.blank(node.start, node.end, ';');
+    } else if (node.declaration) {
+      edits.blank(node.start, node.declaration.start);
+      for (const name of declaredNames(node.declaration)) exports.set(name, name);
+    } else {
+      for (const specifier of node.specifiers) exports.set(nameOf(specifier.exported), nameOf(specifier.local));
+      edits.blank(node.start, node.end, ';');
+    }
+  }
+
+  function exportDefault(node) {
+    const { declaration } = node;
+    const isDeclaration = declaration.type === 'FunctionDeclaration' || declaration.type === 'ClassDeclaration';
+    const local = isDeclaration && declaration.id ? declaration.id.name : `${c}d`;
+    addGetter('default', local);
+    const gap = source.slice(node.start, declaration.start).replace(/[^\n\r\u2028\u2029]/g, ' ');
+    if (isDeclaration && declaration.id) {
+      edits.blank(node.start, declaration.start);
+    } else if (declaration.type === 'FunctionDeclaration') {
+      // Hoisted like any function declaration, so it needs a name; `c.d` then calls it "default".
+      edits.blank(node.start, declaration.start);
+      const paren = source.indexOf('(', declaration.start);
+      edits.replace(paren, paren, ` ${local}`);
+      head += `${c}.d(${local});`;
+    } else {
+      const binding = `const ${local}=`;
+      const fits = gap.length >= binding.length && !/[\n\r\u2028\u2029]/.test(gap);
+      edits.replace(node.start, declaration.start, fits ? binding + gap.slice(binding.length) : `${gap}${binding}`);
+      if (declaration.type === 'ClassDeclaration' || /^(Arrow)?Function/.test(declaration.type)) {
+        edits.replace(node.end, node.end, `;${c}.d(${local});`);
+      }
+    }
+  }
+}
+
+/** A parameter name as long as the word `import`, so that `import(` keeps its columns, and not used by the guest. */
+function freeName(source) {
+  for (let n = 0; ; n++) {
+    const name = `$${n.toString(36).padStart(5, 'i')}`;
+    if (!source.includes(name)) return name;
+  }
+}
+
+function importHead(c, node, index, live) {
+  const builtin = isBuiltin(node.source.value);
+  const named = [];
+  const required = [];
+  let head = '';
+  for (const specifier of node.specifiers) {
+    const local = specifier.local.name;
+    if (specifier.type === 'ImportNamespaceSpecifier') {
+      head += `const ${local}=${c}.${builtin ? 'b' : 'i'}(${index});`;
+      continue;
+    }
+    const name = specifier.type === 'ImportDefaultSpecifier' ? 'default' : nameOf(specifier.imported);
+    required.push(name);
+    if (builtin) named.push(`${JSON.stringify(name)}:${local}`);
+    else live.set(local, `${c}.i(${index})${access(name)}`);
+  }
+  if (builtin && named.length > 0) head += `const {${named.join(',')}}=${c}.b(${index},${JSON.stringify(required)});`;
+  if (!builtin && required.length > 0) head += `${c}.n(${index},${JSON.stringify(required)});`;
+  return head;
+}
+
+/** Reads of imported names become reads of the exporting module, so that they are live and respect cycles. */
+function linkReferences(ast, live, edits) {
+  const manager = analyze(ast, { ecmaVersion: 2022, sourceType: 'module', fallback: 'iteration' });
+  const moduleScope = manager.scopes.find((scope) => scope.type === 'module');
+  const shorthand = new Set();
+  const called = new Set();
+  walk(ast, (node) => {
+    if (node.type === 'Property' && node.shorthand) shorthand.add(node.value.type === 'AssignmentPattern' ? node.value.left : node.value);
+    if (node.type === 'CallExpression') called.add(node.callee);
+    if (node.type === 'TaggedTemplateExpression') called.add(node.tag);
+  });
+  for (const [local, text] of live) {
+    const variable = moduleScope.set.get(local);
+    for (const { identifier, from } of variable?.references ?? []) {
+      if (!from) continue;
+      let reading = text;
+      if (called.has(identifier)) reading = `(0,${text})`;
+      if (shorthand.has(identifier)) reading = `${local}:${text}`;
+      edits.replace(identifier.start, identifier.end, reading);
+    }
+  }
+}
+
+function access(name) {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+}
+
+function nameOf(node) {
+  return node.type === 'Literal' ? node.value : node.name;
+}
+
+function declaredNames(declaration) {
+  if (declaration.type !== 'VariableDeclaration') return [declaration.id.name];
+  const names = [];
+  const collect = (pattern) => {
+    if (!pattern) return;
+    if (pattern.type === 'Identifier') names.push(pattern.name);
+    else if (pattern.type === 'ObjectPattern') for (const p of pattern.properties) collect(p.value ?? p.argument);
+    else if (pattern.type === 'ArrayPattern') pattern.elements.forEach(collect);
+    else if (pattern.type === 'AssignmentPattern') collect(pattern.left);
+    else if (pattern.type === 'RestElement') collect(pattern.argument);
+  };
+  for (const declarator of declaration.declarations) collect(declarator.id);
+  return names;
+}
+
+/** The last statement that does something. */
+export function lastStatement(body) {
+  for (let n = body.length - 1; n >= 0; n--) if (body[n].type !== 'EmptyStatement') return body[n];
+  return undefined;
+}

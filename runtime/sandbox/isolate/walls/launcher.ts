@@ -1,0 +1,83 @@
+import { join } from 'node:path';
+import { bubblewrapArguments } from './bubblewrap.ts';
+import type { Cgroups } from './cgroup.ts';
+import type { JailFolder } from './jail-folder.ts';
+import type { ResidentWatchdog } from './resident-watchdog.ts';
+import type { UnprivilegedUsers } from './unprivileged-user.ts';
+import { findCommand } from './unprivileged-user.ts';
+import { launch, type WorkerProcess } from './worker-process.ts';
+
+/** Which walls to put around one process. A worker gets all that this machine can build; a probe looks at one alone. */
+export interface Around {
+  permissions: boolean;
+  /** Path of bubblewrap. */
+  jail: string | undefined;
+  seccomp: boolean;
+  user: boolean;
+}
+
+export interface StartOptions {
+  around: Around;
+  /** Below the app folder, with `.js`. */
+  entry: string;
+  args: readonly string[];
+  ramBytes: number;
+  name: string;
+}
+
+export interface Launcher {
+  start(options: StartOptions): WorkerProcess;
+}
+
+/** Turns walls into one command line: join the cgroup, drop the user, enter the jail, become node. */
+export function createLauncher(parts: {
+  folder: JailFolder;
+  users: UnprivilegedUsers;
+  cgroups: Cgroups | undefined;
+  watchdog: ResidentWatchdog | undefined;
+}): Launcher {
+  const { folder, users, cgroups, watchdog } = parts;
+  const env = findCommand('env') ?? '/usr/bin/env';
+  let count = 0;
+  return {
+    start({ around, entry, args, ramBytes, name }) {
+      const uid = around.user ? users.next() : undefined;
+      const drop = users.command(uid);
+      const app = around.jail === undefined ? folder.app : '/app';
+      const inside = [
+        around.jail === undefined ? folder.node : '/bin/node',
+        ...(around.permissions ? permissionFlags(app) : []),
+        ...engineFlags,
+        join(app, entry),
+        ...args,
+      ];
+      // Joining a cgroup takes the service's privilege, dropping the user comes after it: without setpriv it is one or the other.
+      const canJoin = uid === undefined || drop !== undefined;
+      const cgroup = canJoin ? cgroups?.make(`${name.replace(/[^\w-]/g, '_')}-${++count}`, ramBytes) : undefined;
+      return launch({
+        command: [...(drop ?? []), ...enter(around), ...inside],
+        env: {},
+        cwd: folder.app,
+        ...(uid !== undefined && drop === undefined ? { uid } : {}),
+        ...(around.jail !== undefined && around.seccomp ? { seccompFile: folder.startFilter } : {}),
+        jailed: around.jail !== undefined,
+        ramBytes,
+        ...(cgroup === undefined ? {} : { cgroup }),
+        ...(cgroup === undefined && watchdog !== undefined ? { watchdog } : {}),
+      });
+    },
+  };
+
+  function enter(around: Around): string[] {
+    if (around.jail !== undefined)
+      return [around.jail, ...bubblewrapArguments({ root: folder.root, node: folder.node, preload: folder.preload, seccomp: around.seccomp })];
+    // Only node may get the lock: a shell that had it could not execute the next command.
+    return around.seccomp ? [env, '-i', `LD_PRELOAD=${folder.bareLock}`] : [];
+  }
+}
+
+/** isolated-vm's README asks for the first; the second lets each context have its own SharedArrayBuffer. */
+const engineFlags = ['--no-node-snapshot', '--enable-sharedarraybuffer-per-context', '--disable-warning=PERM0001'];
+
+/** Node's permission model: read the app folder, load the one addon, nothing else. Docs: Node.js, "Permissions". */
+const permissionFlags = (app: string) => ['--permission', '--allow-addons', `--allow-fs-read=${app}`];

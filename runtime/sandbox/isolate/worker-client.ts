@@ -1,0 +1,165 @@
+/** The host's side of one worker process: starts runs in it, answers their calls, judges how they ended. */
+import type { Execution, GuestHost, HostReply, Outcome, Owner, Program, StopCause } from '../driver.ts';
+import { encodeFrame, frameReader } from './frames.ts';
+import { type HostMessage, parseGuestEnd, parseWorkerMessage, type WorkerMessage } from './protocol.ts';
+import type { WorkerProcess } from './walls/walls.ts';
+
+/** Largest frame of a worker: a result or a file chunk with room to spare. A larger one costs it its life. */
+const MAX_FRAME_BYTES = 96 * 1024 * 1024;
+/** How long a worker may take to end a run softly before it is killed. */
+const STOP_GRACE_MS = 1000;
+
+export interface Worker {
+  readonly process: WorkerProcess;
+  /** Set at the first lease, never changed: a worker serves one agent until it dies. */
+  owner: Owner | undefined;
+  /** Resolves when the worker said that it is ready. Rejects when it died before. */
+  readonly ready: Promise<void>;
+  readonly running: number;
+  /** Leases handed out and not yet executed or released. */
+  reserved: number;
+  /** Takes no further run: it ended one uncleanly, broke the protocol or died. */
+  readonly retired: boolean;
+  idleSince: number;
+  execute(program: Program, host: GuestHost): Execution;
+  kill(): void;
+}
+
+interface Entry {
+  program: Program;
+  host: GuestHost;
+  cause: StopCause | undefined;
+  growth: number;
+  grace: NodeJS.Timeout | undefined;
+  settle(end: { outcome: Outcome; usage: { cpuMs: number; ramPeakBytes: number } }): void;
+}
+
+export interface WorkerEvents {
+  /** A run ended; `worker.running` is already without it. */
+  onFree(worker: Worker): void;
+  onGone(worker: Worker, detail: string): void;
+}
+
+export function createWorker(process: WorkerProcess, events: WorkerEvents): Worker {
+  const entries = new Map<string, Entry>();
+  let retired = false;
+  let gone = false;
+  let offence = '';
+  const ready = Promise.withResolvers<void>();
+  ready.promise.catch(() => {});
+
+  const send = (message: HostMessage, bytes?: Uint8Array) => {
+    if (!gone) process.channel.write(encodeFrame(message, bytes));
+  };
+
+  function condemn(why: string): void {
+    offence ||= why;
+    retired = true;
+    process.kill();
+  }
+
+  const feed = frameReader(MAX_FRAME_BYTES, (header, bytes) => receive(parseWorkerMessage(header), bytes));
+  process.channel.on('data', (chunk: Buffer) => {
+    try {
+      if (!gone && offence === '') feed(chunk);
+    } catch (error) {
+      condemn((error as Error).message);
+    }
+  });
+  process.channel.on('error', () => condemn('the channel broke'));
+
+  function receive(message: WorkerMessage, bytes: Buffer | undefined): void {
+    if (message.t === 'ready') return ready.resolve();
+    const entry = entries.get(message.run);
+    if (!entry) return;
+    if (message.t === 'output') for (const [type, text] of message.items) entry.host.output({ type, text });
+    else if (message.t === 'display') entry.host.output({ type: 'display', mime: message.mime, data: message.data });
+    else if (message.t === 'waiting') entry.host.waiting(message.waiting);
+    else if (message.t === 'growth') entry.growth = message.bytes;
+    else if (message.t === 'call') void answer(entry, message, bytes);
+    else ended(entry, message);
+  }
+
+  async function answer(entry: Entry, message: Extract<WorkerMessage, { t: 'call' }>, bytes: Buffer | undefined): Promise<void> {
+    const run = entry.program.runId;
+    const reply: HostReply = await entry.host.call({ op: message.op, args: message.args as never, ...(bytes ? { bytes } : {}) });
+    if (!entries.has(run)) return;
+    const { bytes: replyBytes, ...plain } = reply as HostReply & { bytes?: Uint8Array };
+    send({ t: 'reply', run, id: message.id, reply: plain as HostReply }, replyBytes);
+  }
+
+  function ended(entry: Entry, message: Extract<WorkerMessage, { t: 'ended' }>): void {
+    if (message.unclean) retired = true;
+    const usage = { cpuMs: Math.round(message.cpuMs * 1000) / 1000, ramPeakBytes: message.ramPeakBytes };
+    const outcome = message.end === undefined ? entry.cause : parseGuestEnd(message.end);
+    remove(entry, (outcome ?? lostOutcome('the worker ended the run without a cause')) as Outcome, usage);
+    events.onFree(worker);
+    if (retired && entries.size === 0) process.kill();
+  }
+
+  function remove(entry: Entry, outcome: Outcome, usage = { cpuMs: 0, ramPeakBytes: 0 }): void {
+    clearTimeout(entry.grace);
+    entries.delete(entry.program.runId);
+    worker.idleSince = Date.now();
+    entry.settle({ outcome, usage });
+  }
+
+  function stop(entry: Entry, cause: StopCause): void {
+    if (entry.cause || !entries.has(entry.program.runId)) return;
+    entry.cause = cause;
+    send({ t: 'stop', run: entry.program.runId });
+    entry.grace = setTimeout(() => condemn('it did not end a run in time'), STOP_GRACE_MS);
+  }
+
+  /** Every run that was in it ends with it: the guilty one by its limit, the others as lost. */
+  function processGone(end: { code: number | null; signal: string | null; reason?: 'ramBytes' }): void {
+    gone = true;
+    retired = true;
+    if (globalThis.process.env.DEBUGX) console.error('GONE', end, offence, process.stderrTail());
+    const detail = offence || (end.reason === 'ramBytes' ? 'out of memory' : `exit ${end.code ?? end.signal}`);
+    ready.reject(new Error(`worker died before it was ready: ${detail}: ${process.stderrTail()}`));
+    const all = [...entries.values()];
+    const guilty = end.reason === 'ramBytes' ? all.reduce<Entry | undefined>((a, b) => (a && a.growth >= b.growth ? a : b), undefined) : undefined;
+    for (const entry of all) {
+      if (entry.cause) remove(entry, entry.cause);
+      else if (entry === guilty) remove(entry, ramOutcome(entry.program), { cpuMs: 0, ramPeakBytes: entry.program.limits.ramBytes });
+      else remove(entry, lostOutcome(guilty ? 'another run of this agent used up the memory of the worker' : 'the worker process died'));
+    }
+    events.onGone(worker, detail);
+  }
+  void process.exited.then(processGone);
+
+  const worker: Worker = {
+    process,
+    owner: undefined,
+    ready: ready.promise,
+    reserved: 0,
+    idleSince: Date.now(),
+    get running() {
+      return entries.size;
+    },
+    get retired() {
+      return retired;
+    },
+    execute(program, host) {
+      const { promise, resolve } = Promise.withResolvers<{ outcome: Outcome; usage: { cpuMs: number; ramPeakBytes: number } }>();
+      const entry: Entry = { program, host, cause: undefined, growth: 0, grace: undefined, settle: resolve };
+      if (gone) resolve({ outcome: lostOutcome('the worker process died'), usage: { cpuMs: 0, ramPeakBytes: 0 } });
+      else {
+        entries.set(program.runId, entry);
+        const { runId: run, language, code, input, limits } = program;
+        send({ t: 'start', run, language, code, limits, ...(input === undefined ? {} : { input: JSON.stringify(input) }) });
+      }
+      return { done: promise, stop: (cause) => stop(entry, cause) };
+    },
+    kill: () => process.kill(),
+  };
+  return worker;
+}
+
+const lostOutcome = (message: string): Outcome => ({ status: 'interrupted', error: { name: 'WorkerLost', message } });
+
+const ramOutcome = (program: Program): Outcome => ({
+  status: 'limit_exceeded',
+  error: { name: 'LimitExceeded', message: `ramBytes is used up (${program.limits.ramBytes})`, limit: 'ramBytes' },
+});

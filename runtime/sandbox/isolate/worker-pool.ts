@@ -1,0 +1,192 @@
+/** Worker processes: blank ones ahead, then one agent's until they die. Who gets which, and when one goes. */
+import type { Owner } from '../driver.ts';
+import { createWorker, type Worker } from './worker-client.ts';
+import type { WorkerProcess } from './walls/walls.ts';
+
+export interface PoolOptions {
+  spawn(): WorkerProcess;
+  /** Kept ready without an owner. */
+  blankWorkers: number;
+  maxWorkers: number;
+  workersPerAgent: number;
+  idleMs: number;
+  onWorkerLost(detail: string): void;
+}
+
+interface Waiter {
+  owner: Owner;
+  resolve(worker: Worker): void;
+  reject(error: unknown): void;
+}
+
+/** Starting a worker takes most of a core: more at once would only take turns. */
+const STARTING_AT_ONCE = 2;
+const REAP_EVERY_MS = 1000;
+
+export function createWorkerPool(options: PoolOptions) {
+  const workers = new Set<Worker>();
+  const blank: Worker[] = [];
+  const owned = new Map<string, Set<Worker>>();
+  const waiters: Waiter[] = [];
+  let starting = 0;
+  let failures = 0;
+  let closed = false;
+  const reaper = setInterval(reapIdle, REAP_EVERY_MS);
+  reaper.unref();
+
+  const keyOf = (owner: Owner) => `${owner.tenant}/${owner.agent}`;
+  const load = (worker: Worker) => worker.running + worker.reserved;
+
+  function start(): void {
+    starting++;
+    const worker = createWorker(options.spawn(), { onFree, onGone });
+    workers.add(worker);
+    worker.ready.then(
+      () => {
+        starting--;
+        failures = 0;
+        blank.push(worker);
+        serveWaiters();
+        refill();
+      },
+      (error: unknown) => {
+        starting--;
+        failures++;
+        if (failures >= 3) for (const waiter of waiters.splice(0)) waiter.reject(error);
+        setTimeout(refill, Math.min(30_000, 100 * 2 ** failures)).unref();
+      },
+    );
+  }
+
+  function onFree(): void {
+    if (waiters.length === 0) return;
+    serveWaiters();
+    refill();
+  }
+
+  function onGone(worker: Worker, detail: string): void {
+    workers.delete(worker);
+    const at = blank.indexOf(worker);
+    if (at >= 0) blank.splice(at, 1);
+    if (worker.owner) {
+      const mine = owned.get(keyOf(worker.owner));
+      mine?.delete(worker);
+      if (mine?.size === 0) owned.delete(keyOf(worker.owner));
+    }
+    if (closed) return;
+    if (worker.running > 0 || !worker.owner) options.onWorkerLost(detail);
+    serveWaiters();
+    refill();
+  }
+
+  /** Keeps blank workers ready; when the room is used up, the longest idle worker of an agent gives way to who waits. */
+  function refill(): void {
+    if (closed || failures >= 3) {
+      if (failures >= 3 && !closed && waiters.length > 0 && starting === 0) start();
+      return;
+    }
+    while (starting < STARTING_AT_ONCE && blank.length + starting < options.blankWorkers + waiters.length) {
+      if (workers.size >= options.maxWorkers) {
+        if (waiters.length > starting) evictIdle();
+        return;
+      }
+      start();
+    }
+  }
+
+  function evictIdle(): void {
+    let oldest: Worker | undefined;
+    for (const mine of owned.values())
+      for (const worker of mine)
+        if (load(worker) === 0 && !worker.retired && (!oldest || worker.idleSince < oldest.idleSince)) oldest = worker;
+    oldest?.kill();
+  }
+
+  function reapIdle(): void {
+    const before = Date.now() - options.idleMs;
+    for (const mine of owned.values())
+      for (const worker of mine) if (load(worker) === 0 && worker.idleSince < before) worker.kill();
+  }
+
+  /** The worker for one more run of this owner, or undefined when it must wait for a blank one. */
+  function pick(owner: Owner): Worker | undefined {
+    const key = keyOf(owner);
+    const mine = owned.get(key) ?? new Set();
+    let best: Worker | undefined;
+    let usable = 0;
+    for (const worker of mine) {
+      if (worker.retired) continue;
+      usable++;
+      if (!best || load(worker) < load(best)) best = worker;
+    }
+    if (best && (load(best) === 0 || usable >= options.workersPerAgent || blank.length === 0)) return best;
+    const fresh = blank.shift();
+    if (!fresh) return best;
+    fresh.owner = owner;
+    mine.add(fresh);
+    owned.set(key, mine);
+    refill();
+    return fresh;
+  }
+
+  function serveWaiters(): void {
+    while (waiters.length > 0) {
+      const worker = pick((waiters[0] as Waiter).owner);
+      if (!worker) return;
+      worker.reserved++;
+      waiters.shift()?.resolve(worker);
+    }
+  }
+
+  return {
+    /** Starts the blank workers; resolves when the first is ready. Errors: what its start failed with. */
+    async open(): Promise<void> {
+      refill();
+      await (workers.values().next().value as Worker | undefined)?.ready;
+    },
+
+    /** A worker of this owner with one place reserved (`reserved`): the caller takes it back. Aborting `signal` rejects. */
+    take(owner: Owner, signal: AbortSignal): Worker | Promise<Worker> {
+      const worker = waiters.length === 0 ? pick(owner) : undefined;
+      if (worker) {
+        worker.reserved++;
+        return worker;
+      }
+      const { promise, resolve, reject } = Promise.withResolvers<Worker>();
+      const waiter: Waiter = { owner, resolve, reject };
+      waiters.push(waiter);
+      signal.addEventListener('abort', () => {
+        const at = waiters.indexOf(waiter);
+        if (at >= 0) waiters.splice(at, 1);
+        reject(signal.reason);
+      });
+      failures = Math.min(failures, 2);
+      refill();
+      return promise;
+    },
+
+    /** Ends all workers of an owner; resolves when they are gone. */
+    async forget(owner: Owner): Promise<void> {
+      const mine = [...(owned.get(keyOf(owner)) ?? [])];
+      for (const worker of mine) worker.kill();
+      await Promise.all(mine.map((worker) => worker.process.exited));
+    },
+
+    counts: () => ({
+      workers: workers.size,
+      blankWorkers: blank.length,
+      running: [...workers].reduce((sum, worker) => sum + worker.running, 0),
+    }),
+
+    async close(): Promise<void> {
+      closed = true;
+      clearInterval(reaper);
+      for (const waiter of waiters.splice(0)) waiter.reject(new Error('the pool is closed'));
+      const all = [...workers];
+      for (const worker of all) worker.kill();
+      await Promise.all(all.map((worker) => worker.process.exited));
+    },
+  };
+}
+
+export type WorkerPool = ReturnType<typeof createWorkerPool>;

@@ -1,0 +1,233 @@
+/** One run in one isolate: its doors, its timers, its host calls, its counts, its end. */
+import { jsonDepth, maxJsonDepth, type Json } from '../../../json.ts';
+import type { HostReply } from '../../driver.ts';
+import type { StartMessage } from '../protocol.ts';
+import type { BlankIsolates, GuestBridge } from './blank-isolates.ts';
+import type { Channel } from './channel.ts';
+import { createOutput } from './guest-output.ts';
+import { createGuestTimers } from './guest-timers.ts';
+import { loadModule } from './load-module.ts';
+import type { Transformed, Transformer } from './transformer.ts';
+
+export interface GuestRun {
+  readonly id: string;
+  /** CPU time used so far, in milliseconds. */
+  cpuMs(): number;
+  /** A reply of the host to a call. */
+  reply(id: number, reply: HostReply, bytes: Buffer | undefined): void;
+  /** Ends it now: by the host's word (no limit), or at a limit that this process counts. */
+  stop(limit?: 'cpuMs' | 'ramBytes' | 'hostCalls'): void;
+}
+
+/** What a run ended with, for the frame `ended`. */
+export interface Ended {
+  end?: string;
+  stopped?: boolean;
+  cpuMs: number;
+  ramPeakBytes: number;
+  unclean: boolean;
+}
+
+interface Deps {
+  isolates: BlankIsolates;
+  transformer: Transformer;
+  channel: Channel;
+  onEnd: (ended: Ended) => void;
+}
+
+type Message =
+  | { t: 'out'; stream: 'stdout' | 'stderr'; text: string }
+  | { t: 'display'; mime: string; data: string }
+  | { t: 'call'; id: number; op: string; args: Json }
+  | { t: 'timer'; id: number; ms: number }
+  | { t: 'clear'; id: number }
+  | { t: 'end'; end: Json };
+
+const languagePath = { typescript: '/workspace/main.ts', javascript: '/workspace/main.js' } as Record<string, string>;
+
+export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
+  const { channel, transformer } = deps;
+  const run = start.run;
+  const blank = deps.isolates.take(start.limits.ramBytes);
+  const output = createOutput(start.limits.outputBytes, (items) => channel.send({ t: 'output', run, items }));
+  const calls = new Map<number, (reply: HostReply, bytes: Buffer | undefined) => void>();
+  let nextCall = 1;
+  let transformCpuMs = 0;
+  let ended = false;
+
+  const timers = createGuestTimers({
+    fire: (id) => deliver({ timer: id }),
+    tooMany: () => finishAtLimit('hostCalls', 'too many timers'),
+  });
+
+  let lastCpuMs = 0;
+  function cpuMs(): number {
+    if (!blank.isolate.isDisposed && blank.catastrophe === undefined) lastCpuMs = Number(blank.isolate.cpuTime) / 1e6;
+    return transformCpuMs + lastCpuMs;
+  }
+  /** Tasks of the isolate that have not come back. */
+  const tasks = new Set<Promise<unknown>>();
+  function task<T>(promise: Promise<T>): Promise<T> {
+    tasks.add(promise);
+    const done = () => void tasks.delete(promise);
+    promise.then(done, done);
+    return promise;
+  }
+
+  /** Asks the host; the answer comes through `reply`. Both directions carry copies only. */
+  function callHost(op: string, args: Json, bytes: ArrayBuffer | undefined): Promise<{ reply: HostReply; bytes: Buffer | undefined }> {
+    return new Promise((resolve) => {
+      const id = nextCall++;
+      calls.set(id, (reply, replyBytes) => resolve({ reply, bytes: replyBytes }));
+      channel.send({ t: 'call', run, id, op, args }, bytes === undefined ? undefined : new Uint8Array(bytes));
+    });
+  }
+
+  async function answer(op: string, args: Json, bytes: ArrayBuffer | undefined): Promise<{ reply: HostReply; bytes?: ArrayBuffer }> {
+    if (op === 'module.load') return { reply: await moduleAnswer(args) };
+    output.flush();
+    const { reply, bytes: replyBytes } = await callHost(op, args, bytes);
+    return { reply, ...(replyBytes ? { bytes: arrayBufferOf(replyBytes) } : {}) };
+  }
+
+  const moduleAnswer = async (args: Json): Promise<HostReply> =>
+    (await loadModule(args, {
+      read: (path) => callHost('fs.readFile', { path }, undefined),
+      stat: (path) => callHost('fs.stat', { path }, undefined),
+      package: (request) => callHost('module.package', request, undefined),
+      transform: (file) => transform(file),
+    })) as HostReply;
+
+  /** Undefined: the run ended at a limit while its source was read. */
+  async function transform(file: { path: string; source: string; role: 'main' | 'module' }): Promise<Transformed | undefined> {
+    const end = await transformer.transform(file, Math.ceil(start.limits.cpuMs - cpuMs()));
+    transformCpuMs += end.cpuMs;
+    if ('done' in end) return end.done;
+    finishAtLimit(end.limit, 'while the source was parsed');
+    return undefined;
+  }
+
+  const bridge: GuestBridge = {
+    post(json, bytes) {
+      if (ended) return;
+      const message = readMessage(json);
+      if (!message) return;
+      if (message.t === 'out') output.write(message.stream, message.text);
+      else if (message.t === 'timer') timers.set(message.id, message.ms);
+      else if (message.t === 'clear') timers.clear(message.id);
+      else if (message.t === 'end') finish({ end: JSON.stringify(message.end), unclean: false });
+      else if (message.t === 'display') {
+        output.flush();
+        channel.send({ t: 'display', run, mime: String(message.mime), data: String(message.data) });
+      } else if (message.t === 'call') {
+        const { id, op, args } = message;
+        void answer(String(op), args, bytes).then(({ reply, bytes: replyBytes }) => deliver({ id: Number(id), ...reply }, replyBytes));
+      }
+    },
+    async ask(json, bytes) {
+      const message = ended ? undefined : readMessage(json);
+      // Blocks until the isolate is gone: the guest called process.exit, and its end was posted before.
+      if (!message || !('op' in message) || (message.op as string) === 'exit') return new Promise(() => {});
+      const answered = await answer(String(message.op), message.args, bytes);
+      return { json: JSON.stringify(answered.reply), ...(answered.bytes ? { bytes: answered.bytes } : {}) };
+    },
+    catastrophe: () => finishAtLimit('ramBytes', 'V8 ran out of memory', true),
+  };
+
+  /** Hands an answer or a timer to the guest; text that comes back is the run's end. */
+  function deliver(message: object, bytes?: ArrayBuffer): void {
+    if (ended) return;
+    const args = bytes === undefined ? [JSON.stringify(message)] : [JSON.stringify(message), bytes];
+    task(blank.deliver.apply(undefined, args, { arguments: { copy: true } })).then((end) => {
+      if (typeof end === 'string') finish({ end, unclean: false });
+    }, taskFailed);
+  }
+
+  function finishAtLimit(limit: 'cpuMs' | 'ramBytes' | 'hostCalls', why: string, unclean = true): void {
+    const error = { name: 'LimitExceeded', message: `${limit} is used up (${start.limits[limit]}): ${why}`, limit };
+    finish({ end: JSON.stringify({ status: 'limit_exceeded', error }), unclean });
+  }
+
+  /** A task of the isolate failed outside the prelude's reach: its memory limit, or a promise that nobody handled. */
+  function taskFailed(error: unknown): void {
+    if (ended) return;
+    if (blank.catastrophe !== undefined || blank.isolate.isDisposed || /memory limit/.test(String(error)))
+      return finishAtLimit('ramBytes', 'the isolate reached its memory limit');
+    deliver({ unhandled: plainError(error) });
+  }
+
+  /** The first end wins. Told to the host when the isolate is gone and none of its threads is in it any more. */
+  function finish(how: { end?: string; stopped?: boolean; unclean: boolean }): void {
+    if (ended) return;
+    ended = true;
+    timers.close();
+    output.flush();
+    const used = cpuMs();
+    const ramPeakBytes = how.unclean ? 0 : memoryNow();
+    if (blank.catastrophe !== undefined) return deps.onEnd({ ...how, cpuMs: used, ramPeakBytes });
+    blank.dispose();
+    if (tasks.size === 0) deps.onEnd({ ...how, cpuMs: used, ramPeakBytes });
+    else void Promise.allSettled(tasks).then(() => deps.onEnd({ ...how, cpuMs: used, ramPeakBytes }));
+  }
+
+  function memoryNow(): number {
+    if (blank.isolate.isDisposed || blank.catastrophe !== undefined) return 0;
+    const heap = blank.isolate.getHeapStatisticsSync();
+    return heap.total_heap_size + heap.externally_allocated_size + heap.malloced_memory;
+  }
+
+  async function execute(): Promise<void> {
+    const path = languagePath[start.language] ?? '/workspace/main.js';
+    const main = await transform({ path, source: start.code, role: 'main' });
+    if (main === undefined || ended) return;
+    if (!main.ok) return finish({ end: JSON.stringify({ status: 'failed', error: main.error }), unclean: false });
+    const message = JSON.stringify({ path, ...main, input: start.input, limits: start.limits });
+    try {
+      const end = await task(blank.start.apply(undefined, [message], { result: { promise: true } }));
+      finish({ end: String(end), unclean: false });
+    } catch (error) {
+      taskFailed(error);
+    }
+  }
+
+  blank.bind(bridge);
+  void execute();
+  return {
+    id: run,
+    cpuMs,
+    reply(id, reply, bytes) {
+      const settle = calls.get(id);
+      calls.delete(id);
+      settle?.(reply, bytes);
+    },
+    stop(limit) {
+      if (limit) finishAtLimit(limit, 'ended while it ran');
+      else finish({ stopped: true, unclean: true });
+    },
+  };
+}
+
+/** Undefined for what the prelude would never send: the guest reached the door by itself. */
+function readMessage(json: string): Message | undefined {
+  if (typeof json !== 'string' || jsonDepth(json) > maxJsonDepth) return undefined;
+  try {
+    const message = JSON.parse(json);
+    return typeof message === 'object' && message !== null ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** isolated-vm copied what was thrown: plain data, hostile names and texts. */
+function plainError(error: unknown): { name: string; message: string; stack: string } {
+  if (typeof error !== 'object' || error === null) {
+    const message = `A promise was rejected with ${String(error)}, and nothing handled it`;
+    return { name: 'UnhandledRejection', message, stack: '' };
+  }
+  const { name, message, stack } = error as Record<string, unknown>;
+  return { name: String(name ?? 'Error'), message: String(message ?? ''), stack: String(stack ?? '') };
+}
+
+function arrayBufferOf(bytes: Buffer): ArrayBuffer {
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+}

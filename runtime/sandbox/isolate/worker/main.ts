@@ -1,0 +1,72 @@
+/**
+ * The worker process: hosts the isolates of ONE agent. It holds no secret and, inside its walls, reaches nothing but the
+ * host's channel. It lies in the jail folder as worker-files.ts laid it out.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { HostMessage } from '../protocol.ts';
+import { createBlankIsolates } from './blank-isolates.ts';
+import { openChannel } from './channel.ts';
+import { watchCounts } from './count-watch.ts';
+import { type GuestRun, startGuestRun } from './guest-run.ts';
+import { loadIsolatedVm } from './isolated-vm.ts';
+import { createTransformer } from './transformer.ts';
+
+export interface WorkerOptions {
+  /** Blank isolates kept ready. */
+  stock: number;
+  /** Memory of a blank isolate: the default limit of a run. */
+  ramBytes: number;
+}
+
+const root = join(import.meta.dirname, '../../../..');
+const options = JSON.parse(readFileSync(join(root, 'worker-options.json'), 'utf8')) as WorkerOptions;
+const ivm = loadIsolatedVm(join(root, 'isolated-vm.node'));
+const assets = readAssets(join(root, 'assets'));
+const isolates = createBlankIsolates(ivm, assets, options);
+const transformer = createTransformer(ivm, assets);
+const runs = new Map<string, GuestRun>();
+const channel = openChannel(receive);
+const counts = watchCounts(runs, (run, bytes) => channel.send({ t: 'growth', run, bytes }));
+
+function receive(message: HostMessage, bytes: Buffer | undefined): void {
+  if (message.t === 'reply') return runs.get(message.run)?.reply(message.id, message.reply, bytes);
+  if (message.t === 'stop') return runs.get(message.run)?.stop();
+  const { run } = message;
+  const onEnd = (ended: object) => {
+    runs.delete(run);
+    counts.ended(run);
+    channel.send({ t: 'ended', run, ...ended } as never);
+    setImmediate(refillWhileIdle);
+  };
+  runs.set(run, startGuestRun(message, { isolates, transformer, channel, onEnd }));
+  counts.started(run, message.limits);
+}
+
+/** One isolate a turn: a run that arrives meanwhile waits for one at most. */
+function refillWhileIdle(): void {
+  if (isolates.refill()) setImmediate(refillWhileIdle);
+}
+
+function readAssets(folder: string) {
+  const read = new Map<string, string>();
+  return {
+    get(name: string): string {
+      if (!/^[\w/.-]+$/.test(name) || name.includes('..')) return '';
+      let text = read.get(name);
+      if (text === undefined) {
+        try {
+          text = readFileSync(`${folder}/${name}`, 'utf8');
+        } catch {
+          text = '';
+        }
+        read.set(name, text);
+      }
+      return text;
+    },
+  };
+}
+
+transformer.warm();
+while (isolates.refill());
+channel.send({ t: 'ready' });

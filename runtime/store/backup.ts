@@ -1,0 +1,120 @@
+/**
+ * Backup of a live data directory, from another process, and restore into an empty one.
+ * LMDB takes readers from any process, so the copy of the store is one consistent snapshot of what was durable, while
+ * writes go on. The files are copied after it, each whole: a file that the snapshot's records tell of is there, in that
+ * or a newer state, unless it was deleted meanwhile; files of agents made after the snapshot may be there as well.
+ */
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { adminKeyFile, openDataDir, storeFolder, workspacesFolder } from './data-dir.ts';
+import { writeDurably } from './durable-file.ts';
+import { copyFile, copyTree, type Tree } from './file-tree.ts';
+import { formatFile, readFormat, refuseNewer } from './format.ts';
+import { copyStore, verifyStore } from './lmdb-store.ts';
+
+const manifestFile = 'backup.json';
+const storeData = 'data.mdb';
+
+interface Manifest {
+  format: number;
+  createdAt: string;
+  store: { bytes: number; sha256: string };
+  adminKey: { bytes: number; sha256: string } | null;
+  workspaces: Tree;
+}
+
+export class BackupError extends Error {
+  override readonly name = 'BackupError';
+}
+
+export interface BackupReport {
+  storeBytes: number;
+  files: number;
+  fileBytes: number;
+}
+
+/**
+ * Copies the data directory `dir`, in use or not, to `target`, which must be empty or not exist.
+ * The manifest is written last: without it a copy is not complete. Errors: BackupError.
+ */
+export async function backupDataDir(dir: string, target: string): Promise<BackupReport> {
+  const format = await readFormat(dir);
+  if (format === undefined) throw new BackupError(`${dir} is no data directory of Cordon`);
+  refuseNewer(format, `The data directory ${dir}`);
+  await makeEmpty(target);
+  await mkdir(join(target, storeFolder), { mode: 0o700 });
+  await copyStore(join(dir, storeFolder), join(target, storeFolder, storeData));
+  const store = await copyFile(join(target, storeFolder, storeData), undefined);
+  const adminKey = await copyIfThere(join(dir, adminKeyFile), join(target, adminKeyFile));
+  const workspaces = await copyTree(join(dir, workspacesFolder), join(target, workspacesFolder));
+  // A migration meanwhile would have needed the service to stop and start in a newer version.
+  if ((await readFormat(dir)) !== format) throw new BackupError('The format changed during the backup: run it again');
+  const manifest: Manifest = { format, createdAt: new Date().toISOString(), store, adminKey, workspaces };
+  await writeDurably(join(target, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
+  return { storeBytes: store.bytes, files: workspaces.files, fileBytes: workspaces.bytes };
+}
+
+/**
+ * Makes the data directory `dir`, which must be empty or not exist, from a backup. An older format is migrated at once.
+ * Errors: BackupError for an incomplete or damaged backup or a directory in use; FormatError for a newer format.
+ */
+export async function restoreDataDir(source: string, dir: string): Promise<BackupReport> {
+  const manifest = await readManifest(source);
+  refuseNewer(manifest.format, `The backup ${source}`);
+  await makeEmpty(dir);
+  try {
+    await mkdir(join(dir, storeFolder), { mode: 0o700 });
+    const store = await copyFile(join(source, storeFolder, storeData), join(dir, storeFolder, storeData));
+    same(store.sha256, manifest.store.sha256, 'store');
+    if (manifest.adminKey !== null) {
+      const adminKey = await copyFile(join(source, adminKeyFile), join(dir, adminKeyFile));
+      same(adminKey.sha256, manifest.adminKey.sha256, adminKeyFile);
+    }
+    const workspaces = await copyTree(join(source, workspacesFolder), join(dir, workspacesFolder));
+    same(workspaces.sha256, manifest.workspaces.sha256, workspacesFolder);
+    await verifyStore(join(dir, storeFolder));
+    await writeDurably(join(dir, formatFile), `${manifest.format}\n`);
+    await (await openDataDir(dir)).close();
+    return { storeBytes: store.bytes, files: workspaces.files, fileBytes: workspaces.bytes };
+  } catch (error) {
+    // Half a restore must not start as if it were whole. The directory was empty before.
+    for (const name of await readdir(dir)) await rm(join(dir, name), { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function readManifest(source: string): Promise<Manifest> {
+  let text: string;
+  try {
+    text = await readFile(join(source, manifestFile), 'utf8');
+  } catch {
+    throw new BackupError(`${source} is no complete backup: it has no ${manifestFile}`);
+  }
+  try {
+    const manifest = JSON.parse(text) as Manifest;
+    const whole = Number.isInteger(manifest.format) && manifest.store.sha256 && manifest.workspaces.sha256;
+    if (whole && manifest.adminKey !== undefined) return manifest;
+  } catch {
+    // Said below.
+  }
+  throw new BackupError(`${join(source, manifestFile)} is damaged`);
+}
+
+function same(found: string, expected: string, what: string): void {
+  if (found !== expected) throw new BackupError(`The backup is damaged: its ${what} is not what was written`);
+}
+
+async function makeEmpty(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  if ((await readdir(dir)).some((name) => name !== 'lost+found'))
+    throw new BackupError(`${dir} is not empty: nothing is overwritten`);
+}
+
+async function copyIfThere(from: string, to: string): Promise<{ bytes: number; sha256: string } | null> {
+  try {
+    return await copyFile(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

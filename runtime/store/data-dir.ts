@@ -1,0 +1,61 @@
+/** The data directory: `store/` (LMDB), `workspaces/`, `admin-key`, `format`, and the lock. */
+import { chmod, mkdir, readdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { holderFile, lockDirectory, lockFile } from './directory-lock.ts';
+import { syncDirectory } from './durable-file.ts';
+import { FormatError, formatFile, type Migration, migrate, migrations } from './format.ts';
+
+export const storeFolder = 'store';
+export const workspacesFolder = 'workspaces';
+export const adminKeyFile = 'admin-key';
+
+export interface DataDir {
+  /** Absolute, without symbolic links. */
+  readonly path: string;
+  readonly storeDir: string;
+  readonly workspacesDir: string;
+  /** Holds the first operator key, mode 0600: see agent/keys.ts. */
+  readonly adminKeyFile: string;
+  /** Gives the lock back: after everything in it is closed. */
+  close(): Promise<void>;
+}
+
+/** What may lie in a directory whose first start was cut off before the format was written. */
+const ours = new Set([storeFolder, workspacesFolder, adminKeyFile, lockFile, `${lockFile}-journal`, holderFile]);
+const harmless = (name: string) => ours.has(name) || name === 'lost+found' || name.startsWith(formatFile);
+
+/**
+ * Opens the data directory for this process alone, makes what is missing (mode 0700) and migrates an older format.
+ * Errors: LockedError with the holder's pid; FormatError for a newer format, or a folder that holds other things.
+ */
+export async function openDataDir(dir: string, steps: readonly Migration[] = migrations): Promise<DataDir> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const path = await realpath(dir);
+  const names = await readdir(path);
+  if (!names.includes(formatFile)) {
+    const foreign = names.find((name) => !harmless(name));
+    if (foreign !== undefined)
+      throw new FormatError(`${path} is no data directory of Cordon (it holds ${foreign}): name an empty one.`);
+  }
+  await chmod(path, 0o700);
+  const unlock = lockDirectory(path);
+  try {
+    const dataDir: DataDir = {
+      path,
+      storeDir: join(path, storeFolder),
+      workspacesDir: join(path, workspacesFolder),
+      adminKeyFile: join(path, adminKeyFile),
+      async close() {
+        unlock();
+      },
+    };
+    for (const folder of [dataDir.storeDir, dataDir.workspacesDir])
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    await syncDirectory(path);
+    await migrate(path, dataDir.storeDir, steps);
+    return dataDir;
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
