@@ -2,7 +2,6 @@ import type { Agent } from '../runtime/agent/agents.ts';
 import { CordonError, notFound } from '../runtime/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { created, json, noContent } from './answer.ts';
-import type { ServedRuntime } from './app.ts';
 import { displayName, limits, metadata, page, pageQuery, quotas, slug, timestamp } from './fields.ts';
 import { z } from './http.ts';
 import { createOnce, idempotencyHeaders } from './idempotency.ts';
@@ -48,7 +47,7 @@ export async function requireAgent(runtime: Pick<Runtime, 'agents'>, tenant: str
   return runtime.agents.get({ tenant, agent: id });
 }
 
-export function addAgentRoutes(add: AddRoute, runtime: ServedRuntime): void {
+export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
   const { agents, idempotency } = runtime;
 
   add(
@@ -56,7 +55,8 @@ export function addAgentRoutes(add: AddRoute, runtime: ServedRuntime): void {
       name: 'POST /v1/agents',
       tag: 'agents',
       summary: 'Register an agent',
-      description: '`limits` are what its runs have when they ask for nothing else; `quotas` bound all its runs together.',
+      description:
+        '`limits` are what its runs have when they ask for nothing else; `quotas` bound all its runs together.',
       headers: idempotencyHeaders,
       body: { schema: agentInput, limitBytes: BODY_BYTES },
       responses: { 201: { description: 'Registered', schema: agent } },
@@ -68,14 +68,17 @@ export function addAgentRoutes(add: AddRoute, runtime: ServedRuntime): void {
           return await agents.create(tenant, body);
         } catch (error) {
           // An attempt that a crash cut off may have come as far as this agent.
-          const mayBeOurs = error instanceof CordonError && error.code === 'already_exists' && interruptedAtMs !== undefined;
+          const mayBeOurs =
+            error instanceof CordonError && error.code === 'already_exists' && interruptedAtMs !== undefined;
           if (!mayBeOurs) throw error;
           const existing = await agents.get({ tenant, agent: body.id });
           if (Date.parse(existing.createdAt) < interruptedAtMs) throw error;
           return existing;
         }
       };
-      return createOnce(idempotency, call, 'POST /v1/agents', register, (made) => created(made, `/v1/agents/${made.id}`));
+      return createOnce(idempotency, call, 'POST /v1/agents', register, (made) =>
+        created(made, `/v1/agents/${made.id}`),
+      );
     },
   );
 

@@ -6,6 +6,8 @@ export interface Answer {
   body?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
   /** The run that the answer is about, for the log and the trace headers. */
   run?: { id: string; traceId?: string };
+  /** The code of a problem, for the log. */
+  code?: string;
 }
 
 export function json(value: unknown, status = 200, headers: Record<string, string> = {}): Answer {

@@ -1,5 +1,4 @@
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Idempotency } from '../runtime/run/idempotency.ts';
 import type { Log } from '../runtime/telemetry/log.ts';
 import type { Metrics } from '../runtime/telemetry/metrics.ts';
 import { addAgentRoutes } from './agents.ts';
@@ -13,10 +12,8 @@ import { createServer } from './server.ts';
 import { addServiceRoutes, describeSecurity } from './service.ts';
 import { addTenantRoutes } from './tenants.ts';
 
-export type ServedRuntime = Runtime & { idempotency: Idempotency };
-
 /** The whole HTTP interface over a runtime: `app.fetch` answers a request, `app.request` does in tests. */
-export function createApp(parts: { runtime: ServedRuntime; log: Log; metrics: Metrics }): OpenAPIHono {
+export function createApp(parts: { runtime: Runtime; log: Log; metrics: Metrics }): OpenAPIHono {
   const { runtime, log } = parts;
   const { app, add } = createServer(parts);
   describeSecurity(app);

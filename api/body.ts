@@ -78,7 +78,8 @@ export function parseJson(bytes: Buffer): Json {
 }
 
 /** V8's message without the quoted excerpt of the body, which may hold a secret. */
-const jsonFault = (cause: unknown) => (cause as Error).message.replace(/,? ?(\.\.\.)?".*$/s, '').trim() || 'syntax error';
+const jsonFault = (cause: unknown) =>
+  (cause as Error).message.replace(/,? ?(\.\.\.)?".*$/s, '').trim() || 'syntax error';
 
 function depthExceeds(value: Json, limit: number): boolean {
   let level: Json[] = [value];

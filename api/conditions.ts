@@ -25,7 +25,10 @@ export function callerHas(header: string | null, etag: string | undefined): bool
  * One range of bytes. `all` when none is asked, the header is not understood, or it asks for several: the whole is then a
  * right answer (section 14.2).
  */
-export function readRange(header: string | null, size: number): 'all' | 'unsatisfiable' | { offset: number; length: number } {
+export function readRange(
+  header: string | null,
+  size: number,
+): 'all' | 'unsatisfiable' | { offset: number; length: number } {
   const [, from = '', to = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? '') ?? [];
   if (from === '' && to === '') return 'all';
   if (from === '') {

@@ -27,7 +27,6 @@ export const metadata = z
   .refine((entries) => Object.keys(entries).length <= 32, 'must have at most 32 entries')
   .openapi({ description: 'At most 32 strings of at most 512 characters, by name' });
 
-
 function whole(minimum: number, maximum: number, unit: string) {
   const message = `must be a whole number from ${minimum} to ${maximum} ${unit}`;
   return z.number(message).int(message).min(minimum, message).max(maximum, message);
@@ -62,7 +61,9 @@ export const limits = bounded(limitTable);
 export const quotas = bounded(quotaTable);
 
 /** JSON values are checked by the parser; this only lets them through and names them in the document. */
-export const anyJson = z.custom<Json>(() => true).openapi({ type: ['null', 'boolean', 'number', 'string', 'array', 'object'] as never });
+export const anyJson = z
+  .custom<Json>(() => true)
+  .openapi({ type: ['null', 'boolean', 'number', 'string', 'array', 'object'] as never });
 
 export const pageQuery = {
   limit: z
@@ -75,7 +76,8 @@ export const pageQuery = {
   cursor: z.string().min(1).max(1000).optional().openapi({ description: '`nextCursor` of the page before' }),
 };
 
-export const page = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), nextCursor: z.string().optional() });
+export const page = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().optional() });
 
 export const noQuery = z.strictObject({});
 
@@ -89,7 +91,9 @@ export const problemSchema = z
     detail: z.string(),
     code: z.enum(Object.keys(errorCodes) as [keyof typeof errorCodes]),
     errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
-    quota: z.object({ name: z.string(), limit: z.number(), used: z.number(), resetAt: timestamp.optional() }).optional(),
+    quota: z
+      .object({ name: z.string(), limit: z.number(), used: z.number(), resetAt: timestamp.optional() })
+      .optional(),
     requestId: z.string(),
   })
   .openapi('Problem');

@@ -19,11 +19,20 @@ const entry = z
   .object({ path: z.string(), type: z.enum(['file', 'directory']), bytes: z.number().int(), modifiedAt: timestamp })
   .openapi('FileEntry');
 const listing = z.object({ items: z.array(entry) });
-const conditions = { 'If-Match': 'Only when the file has this ETag', 'If-None-Match': '`*`: only when there is nothing' };
+const conditions = {
+  'If-Match': 'Only when the file has this ETag',
+  'If-None-Match': '`*`: only when there is nothing',
+};
 
 export function addFileRoutes(add: AddRoute, runtime: Runtime): void {
   const { config } = runtime;
-  const open = (tenant: string, agent: string) => runtime.workspace({ tenant, agent });
+  async function open(
+    tenant: string,
+    id: string,
+  ): Promise<{ workspace: Workspace; quota: { bytes: number; files: number } }> {
+    const { workspaceBytes: bytes, workspaceFiles: files } = (await requireAgent(runtime, tenant, id)).quotas;
+    return { workspace: await runtime.workspace({ tenant, agent: id }), quota: { bytes, files } };
+  }
 
   add(
     {
@@ -33,7 +42,7 @@ export function addFileRoutes(add: AddRoute, runtime: Runtime): void {
       responses: { 200: { description: 'Entries by name', schema: listing } },
       aliases: ['/v1/agents/:id/files/'],
     },
-    ({ tenant, params }) => located(async () => listDirectory(await open(tenant, params.id), '.')),
+    ({ tenant, params }) => located(async () => listDirectory((await open(tenant, params.id)).workspace, '.')),
   );
 
   add(
@@ -41,16 +50,24 @@ export function addFileRoutes(add: AddRoute, runtime: Runtime): void {
       name: 'GET /v1/agents/{id}/files/{path}',
       tag: 'files',
       summary: 'The bytes of a file, or the entries of a directory',
-      headers: { Range: 'One range of bytes', 'If-None-Match': 'Answers 304 when the ETag is still this one', 'If-Range': 'As RFC 9110' },
+      headers: {
+        Range: 'One range of bytes',
+        'If-None-Match': 'Answers 304 when the ETag is still this one',
+        'If-Range': 'As RFC 9110',
+      },
       responses: {
-        200: { description: 'The file, or `{items}` for a directory', mediaType: 'application/octet-stream' },
+        200: {
+          description: 'The file, or the entries of a directory',
+          mediaType: 'application/octet-stream',
+          also: { 'application/json': listing },
+        },
         206: { description: 'A part of the file', mediaType: 'application/octet-stream' },
         304: { description: 'Not changed' },
       },
     },
     (call) =>
       located(async () => {
-        const workspace = await open(call.tenant, call.params.id);
+        const { workspace } = await open(call.tenant, call.params.id);
         const { path } = call.params;
         if ((await workspace.stat(path)).type === 'directory') return listDirectory(workspace, path);
         return readFile(workspace, path, call.requestId, call.header);
@@ -70,18 +87,20 @@ export function addFileRoutes(add: AddRoute, runtime: Runtime): void {
     (call) =>
       located(async () => {
         const { path } = call.params;
-        const agent = await requireAgent(runtime, call.tenant, call.params.id);
-        const workspace = await open(call.tenant, call.params.id);
+        const { workspace, quota } = await open(call.tenant, call.params.id);
         const mustBeNew = call.header('if-none-match') !== null;
         if (call.header('if-match') !== null || mustBeNew) {
           const now = await workspace.stat(path).catch(absent);
-          if (!matchesStrongly(call.header('if-match'), now?.etag) || callerHas(call.header('if-none-match'), now?.etag)) throw mismatch();
+          if (
+            !matchesStrongly(call.header('if-match'), now?.etag) ||
+            callerHas(call.header('if-none-match'), now?.etag)
+          )
+            throw mismatch();
         }
-        const { workspaceBytes: bytes, workspaceFiles: files } = agent.quotas;
         const source = bodyChunks(call.request, config.fileBytes, 'body');
         const { stat, created } = await workspace
           .write(path, source, {
-            quota: { bytes, files },
+            quota,
             parents: true,
             maxBytes: config.fileBytes,
             ...(call.header('if-none-match') === '*' && { flag: 'wx' as const }),
@@ -100,19 +119,21 @@ export function addFileRoutes(add: AddRoute, runtime: Runtime): void {
       name: 'DELETE /v1/agents/{id}/files/{path}',
       tag: 'files',
       summary: 'Remove a file, or a directory with all below it',
-      query: z.strictObject({ recursive: z.enum(['true', 'false']).optional().openapi({ description: '`true` removes directories' }) }),
+      query: z.strictObject({
+        recursive: z.enum(['true', 'false']).optional().openapi({ description: '`true` removes directories' }),
+      }),
       headers: { 'If-Match': conditions['If-Match'] },
       responses: { 204: { description: 'It is gone' } },
     },
     ({ tenant, params, query, header }) =>
       located(async () => {
-        const workspace = await open(tenant, params.id);
+        const { workspace, quota } = await open(tenant, params.id);
         const now = await workspace.stat(params.path);
         if (!matchesStrongly(header('if-match'), now.etag)) throw mismatch();
         const recursive = query.recursive === 'true';
-        if (now.type === 'directory' && !recursive) throw new CordonError('conflict', 'This is a directory: ?recursive=true removes it with all below it');
-        const { workspaceBytes: bytes, workspaceFiles: files } = (await requireAgent(runtime, tenant, params.id)).quotas;
-        await workspace.remove(params.path, { recursive, quota: { bytes, files } });
+        if (now.type === 'directory' && !recursive)
+          throw new CordonError('conflict', 'This is a directory: ?recursive=true removes it with all below it');
+        await workspace.remove(params.path, { recursive, quota });
         return noContent();
       }),
   );
@@ -124,7 +145,12 @@ async function listDirectory(workspace: Workspace, path: string): Promise<Answer
   return json({ items: items.map((item) => shown([...parts, item.path].join('/'), item)) });
 }
 
-async function readFile(workspace: Workspace, path: string, requestId: string, header: (name: string) => string | null): Promise<Answer> {
+async function readFile(
+  workspace: Workspace,
+  path: string,
+  requestId: string,
+  header: (name: string) => string | null,
+): Promise<Answer> {
   const file = await workspace.open(path);
   try {
     const { etag, bytes, modifiedAtMs } = file.stat;
@@ -142,10 +168,14 @@ async function readFile(workspace: Workspace, path: string, requestId: string, h
       return problemAnswer(error, requestId, { 'content-range': `bytes */${bytes}` });
     }
     const part = range === 'all' ? { offset: 0, length: bytes } : range;
-    Object.assign(headers, fileHeaders(path), { 'content-length': String(part.length), 'last-modified': new Date(modifiedAtMs).toUTCString() });
+    Object.assign(headers, fileHeaders(path), {
+      'content-length': String(part.length),
+      'last-modified': new Date(modifiedAtMs).toUTCString(),
+    });
     if (range !== 'all') headers['content-range'] = `bytes ${part.offset}-${part.offset + part.length - 1}/${bytes}`;
     const status = range === 'all' ? 200 : 206;
-    if (part.length > 0) return { status, headers, body: Readable.toWeb(file.stream(part)) as ReadableStream<Uint8Array> };
+    if (part.length > 0)
+      return { status, headers, body: Readable.toWeb(file.stream(part)) as ReadableStream<Uint8Array> };
     file.close();
     return { status, headers, body: '' };
   } catch (error) {
@@ -154,7 +184,8 @@ async function readFile(workspace: Workspace, path: string, requestId: string, h
   }
 }
 
-const TEXT = /\.(txt|text|md|log|csv|tsv|json|jsonl|ya?ml|toml|ini|xml|html?|css|svg|m?[jt]sx?|py|sh|sql|rs|go|java|c|h|rb)$/i;
+const TEXT =
+  /\.(txt|text|md|log|csv|tsv|json|jsonl|ya?ml|toml|ini|xml|html?|css|svg|m?[jt]sx?|py|sh|sql|rs|go|java|c|h|rb)$/i;
 
 /** Guests write these files: a browser may show text as text, and runs or renders nothing. */
 function fileHeaders(path: string): Record<string, string> {
@@ -162,10 +193,19 @@ function fileHeaders(path: string): Record<string, string> {
   if (/\.json$/i.test(path)) return { ...policy, 'content-type': 'application/json' };
   if (TEXT.test(path)) return { ...policy, 'content-type': 'text/plain; charset=utf-8' };
   const name = encodeURIComponent(path.split('/').at(-1) ?? '').replaceAll("'", '%27');
-  return { ...policy, 'content-type': 'application/octet-stream', 'content-disposition': `attachment; filename*=UTF-8''${name}` };
+  return {
+    ...policy,
+    'content-type': 'application/octet-stream',
+    'content-disposition': `attachment; filename*=UTF-8''${name}`,
+  };
 }
 
-const shown = (path: string, { type, bytes, modifiedAtMs }: FileStat) => ({ path, type, bytes, modifiedAt: isoTime(modifiedAtMs) });
+const shown = (path: string, { type, bytes, modifiedAtMs }: FileStat) => ({
+  path,
+  type,
+  bytes,
+  modifiedAt: isoTime(modifiedAtMs),
+});
 const relative = (path: string) => parseGuestPath(path, 'open').parts.join('/');
 const mismatch = () => new CordonError('revision_mismatch', 'The file is not as the condition says');
 const hasCode = (error: unknown, code: WorkspaceErrorCode) => error instanceof WorkspaceError && error.code === code;

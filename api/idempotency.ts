@@ -6,14 +6,16 @@ import { presentedKey } from './auth.ts';
 import type { Call } from './route.ts';
 
 export const idempotencyHeaders = {
-  'Idempotency-Key': 'A repeat with the same key and body within 24 hours has the effect of one request; another body is 409',
+  'Idempotency-Key':
+    'A repeat with the same key and body within 24 hours has the effect of one request; another body is 409',
 };
 
 /** The caller's key: 1 to 255 printable ASCII characters. Errors: `validation_failed`. */
 export function idempotencyKey(call: Pick<Call, 'header'>): string | undefined {
   const key = call.header('idempotency-key');
   if (key === null) return undefined;
-  if (!/^[\x20-\x7e]{1,255}$/.test(key)) throw fieldError('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
+  if (!/^[\x20-\x7e]{1,255}$/.test(key))
+    throw fieldError('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
   return key;
 }
 

@@ -1,7 +1,7 @@
 import { roles } from '../runtime/agent/roles.ts';
 import { notFound } from '../runtime/errors.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { created, json, noContent } from './answer.ts';
-import type { ServedRuntime } from './app.ts';
 import { displayName, page, pageQuery, slug, timestamp } from './fields.ts';
 import { z } from './http.ts';
 import { createOnce, idempotencyHeaders } from './idempotency.ts';
@@ -10,16 +10,20 @@ import type { AddRoute } from './route.ts';
 const record = z
   .object({ id: z.string(), name: z.string(), role: z.enum(roles), tenant: slug.optional(), createdAt: timestamp })
   .openapi('Key');
-const newKey = record.extend({ key: z.string().openapi({ description: 'The secret; shown this once' }) }).openapi('NewKey');
+const newKey = record
+  .extend({ key: z.string().openapi({ description: 'The secret; shown this once' }) })
+  .openapi('NewKey');
 const keyInput = z
   .strictObject({
     name: displayName,
     role: z.enum(roles),
-    tenant: slug.optional().openapi({ description: 'For operators: whose key it is. Default: the tenant of the calling key' }),
+    tenant: slug
+      .optional()
+      .openapi({ description: 'For operators: whose key it is. Default: the tenant of the calling key' }),
   })
   .openapi('KeyInput');
 
-export function addKeyRoutes(add: AddRoute, runtime: ServedRuntime): void {
+export function addKeyRoutes(add: AddRoute, runtime: Runtime): void {
   const { keys, idempotency } = runtime;
 
   add(

@@ -20,6 +20,10 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
   process.on('exit', log.flush);
+  process.on('uncaughtException', (error) => {
+    log.error({ err: error }, 'a fault of Cordon itself: it ends, and its runs are interrupted');
+    fail(error);
+  });
   for (const name of unknownSettings(process.env))
     log.warn({ setting: name }, `${name} is not a setting of Cordon and has no effect; docs/SETTINGS.md has them all`);
 
@@ -44,7 +48,9 @@ async function main(): Promise<void> {
   }
   const { port } = server.address() as AddressInfo;
   log.info({ host: config.host, port, version: runtime.version, durability: config.durability }, 'listening');
-  console.log(`Cordon ${runtime.version} listens on ${baseUrl(config.host, port)}. Interface: ${baseUrl(config.host, port)}/docs. Try it:`);
+  console.log(
+    `Cordon ${runtime.version} listens on ${baseUrl(config.host, port)} (see ${baseUrl(config.host, port)}/docs). Try it:`,
+  );
   console.log(curlLine(config, port));
 
   let firstSignalAt: number | undefined;
@@ -64,7 +70,10 @@ async function main(): Promise<void> {
   async function drain(): Promise<void> {
     const closed = new Promise((resolve) => server.close(resolve));
     await runtime.close();
+    // Connections that were busy when listening ended are kept alive by their clients: each goes when it is idle.
+    const idle = setInterval(() => server.closeIdleConnections(), 20);
     await Promise.race([closed, sleep(LAST_ANSWERS_MS)]);
+    clearInterval(idle);
     server.closeAllConnections();
     await telemetry.shutdown();
     log.info({}, 'ended');
@@ -90,7 +99,8 @@ async function listen(server: Server, { host, port }: Config): Promise<void> {
 }
 
 function baseUrl(host: string, port: number): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
+  const reachable =
+    host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
   return `http://${reachable}:${port}`;
 }
 
@@ -99,7 +109,9 @@ function curlLine(config: Config, port: number): string {
   const file = join(config.dataDir, 'admin-key');
   const near = relative('', file);
   const path = near.startsWith('..') ? file : near;
-  const key = existsSync(file) ? `$(cat ${/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`})` : '$CORDON_ADMIN_KEY';
+  const key = existsSync(file)
+    ? `$(cat ${/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`})`
+    : '$CORDON_ADMIN_KEY';
   return `curl -s ${baseUrl(config.host, port)}/v1/runs -H "authorization: Bearer ${key}" -H 'content-type: application/json' -d '{"language":"javascript","code":"6*7"}'`;
 }
 

@@ -23,7 +23,10 @@ const ttlQuery = z.strictObject({
     .openapi({ type: 'integer', description: 'Milliseconds until the key is gone by itself' }),
 });
 
-const conditions = { 'If-Match': 'Only when the key has this revision', 'If-None-Match': '`*`: only when there is no such key' };
+const conditions = {
+  'If-Match': 'Only when the key has this revision',
+  'If-None-Match': '`*`: only when there is no such key',
+};
 const etagOf = (revision: number) => `"${revision}"`;
 const mismatch = () => new CordonError('revision_mismatch', 'The revision is not the one that the condition names');
 
@@ -64,7 +67,10 @@ export function addMemoryRoutes(add: AddRoute, runtime: Runtime): void {
       tag: 'memory',
       summary: 'The value of a key',
       headers: { 'If-None-Match': 'Answers 304 when the revision is still this one' },
-      responses: { 200: { description: 'The bare value; `ETag` is its revision', schema: anyJson }, 304: { description: 'Not changed' } },
+      responses: {
+        200: { description: 'The bare value; `ETag` is its revision', schema: anyJson },
+        304: { description: 'Not changed' },
+      },
     },
     async ({ tenant, params, header }) => {
       await requireAgent(runtime, tenant, params.id);
@@ -72,7 +78,8 @@ export function addMemoryRoutes(add: AddRoute, runtime: Runtime): void {
       if (found === undefined) throw notFound('the key');
       const headers = { etag: etagOf(found.revision), 'cache-control': 'private, no-cache' };
       const known = readTags(header('if-none-match'));
-      if (known === '*' || known?.some((tag) => tag.replace(/^W\//, '') === headers.etag)) return { status: 304, headers, body: null };
+      if (known === '*' || known?.some((tag) => tag.replace(/^W\//, '') === headers.etag))
+        return { status: 304, headers, body: null };
       return json(found.value, 200, headers);
     },
   );
@@ -103,7 +110,8 @@ export function addMemoryRoutes(add: AddRoute, runtime: Runtime): void {
         ...(ifRevision !== undefined && { ifRevision }),
       });
       const headers: Record<string, string> = { etag: etagOf(revision) };
-      if (!existed) headers.location = `/v1/agents/${params.id}/memory/${key.split('/').map(encodeURIComponent).join('/')}`;
+      if (!existed)
+        headers.location = `/v1/agents/${params.id}/memory/${key.split('/').map(encodeURIComponent).join('/')}`;
       return json({ key, revision }, existed ? 200 : 201, headers);
     },
   );

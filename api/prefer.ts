@@ -19,9 +19,12 @@ export function readPreference(header: string | null): Preference {
   for (const part of header.split(',')) {
     const [name = '', value = ''] = (part.split(';')[0] ?? '').split('=').map((text) => text.trim().toLowerCase());
     if (name === 'respond-async') respondAsync = true;
-    if (name === 'wait' && /^"?\d{1,9}"?$/.test(value)) wait ??= Math.min(Number(value.replaceAll('"', '')), MAX_WAIT_SECONDS);
+    if (name === 'wait' && /^"?\d{1,9}"?$/.test(value))
+      wait ??= Math.min(Number(value.replaceAll('"', '')), MAX_WAIT_SECONDS);
   }
-  const applied = [...(respondAsync ? ['respond-async'] : []), ...(wait === undefined ? [] : [`wait=${wait}`])].join(', ');
+  const applied = [...(respondAsync ? ['respond-async'] : []), ...(wait === undefined ? [] : [`wait=${wait}`])].join(
+    ', ',
+  );
   const waitMs = wait === undefined ? (respondAsync ? 0 : MAX_WAIT_SECONDS * 1000) : wait * 1000;
   return applied === '' ? { waitMs } : { waitMs, applied };
 }

@@ -16,9 +16,13 @@ export interface Problem {
 /** Any thrown value as the error that callers may see: what is not a `CordonError` says nothing of itself. */
 export function publicError(error: unknown): CordonError {
   if (error instanceof CordonError) return error;
-  return new CordonError('internal', 'Cordon failed to answer this request. The log has the cause under the request id.', {
-    cause: error,
-  });
+  return new CordonError(
+    'internal',
+    'Cordon failed to answer this request. The log has the cause under the request id.',
+    {
+      cause: error,
+    },
+  );
 }
 
 /** The problem document of an error. 503 and 429 always say when to come back. */
@@ -38,5 +42,5 @@ export function problemAnswer(error: CordonError, requestId: string, headers: Re
   const extra: Record<string, string> = { ...headers, 'content-type': 'application/problem+json' };
   if (status === 401) extra['www-authenticate'] = 'Bearer realm="cordon"';
   if (status === 429 || status === 503) extra['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds ?? 1)));
-  return { status, headers: extra, body: JSON.stringify(problem) };
+  return { status, headers: extra, body: JSON.stringify(problem), code: error.code };
 }

@@ -55,5 +55,8 @@ const rank = (role: Role) => -roles.indexOf(role);
 /** Errors: CordonError `forbidden`, naming the role that is needed. */
 export function authorize(role: Role, needed: Role): void {
   if (rank(role) < rank(needed))
-    throw new CordonError('forbidden', `This needs a key with the role ${needed} or a stronger one; this key is a ${role}'s.`);
+    throw new CordonError(
+      'forbidden',
+      `This needs a key with the role ${needed} or a stronger one; this key is a ${role}'s.`,
+    );
 }

@@ -5,7 +5,9 @@ import { problemSchema } from './fields.ts';
 import { z } from './http.ts';
 import type { RouteName } from './roles.ts';
 
-type ParamNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | ParamNames<Rest> : never;
+type ParamNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParamNames<Rest>
+  : never;
 
 /** One route: what is checked before its handler runs, and what the OpenAPI document says of it. */
 export interface RouteSpec<Name extends RouteName = RouteName, Query = unknown, Body = unknown> {
@@ -20,9 +22,17 @@ export interface RouteSpec<Name extends RouteName = RouteName, Query = unknown, 
   /** JSON is read, bounded and checked before the handler; `raw` is left to the handler to stream. */
   body?: { schema: z.ZodType<Body>; limitBytes: number } | 'raw';
   /** Answers besides problems: description, and the schema of a JSON answer or the media type of another. */
-  responses: Record<number, { description: string; schema?: z.ZodType; mediaType?: string }>;
+  responses: Record<number, Described>;
   /** Further Hono patterns that mean the same. */
   aliases?: string[];
+}
+
+interface Described {
+  description: string;
+  schema?: z.ZodType;
+  mediaType?: string;
+  /** Other forms of the same answer, by media type. */
+  also?: Record<string, z.ZodType>;
 }
 
 /** A request after authentication and validation. */
@@ -58,10 +68,14 @@ export function openApiRoute(spec: RouteSpec<RouteName, never, never>, isPublic:
   const [method = '', path = ''] = spec.name.split(' ');
   const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
   const headers = Object.entries(spec.headers ?? {});
-  const responses = Object.entries(spec.responses).map(([status, response]) => {
-    const mediaType = response.mediaType ?? 'application/json';
-    const schema = response.schema ?? (response.mediaType === undefined ? undefined : z.string());
-    return [status, { description: response.description, ...(schema && { content: { [mediaType]: { schema } } }) }];
+  const responses = Object.entries(spec.responses).map(([status, { description, schema, mediaType, also = {} }]) => {
+    const main = schema ?? (mediaType === undefined ? undefined : z.string());
+    const forms = [
+      ...(main === undefined ? [] : [[mediaType ?? 'application/json', main] as const]),
+      ...Object.entries(also),
+    ];
+    const content = Object.fromEntries(forms.map(([type, form]) => [type, { schema: form }]));
+    return [status, { description, ...(forms.length > 0 && { content }) }];
   });
   const body = spec.body;
   return {
@@ -76,7 +90,9 @@ export function openApiRoute(spec: RouteSpec<RouteName, never, never>, isPublic:
       ...(names.length > 0 && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) }),
       ...(spec.query !== undefined && { query: spec.query as unknown as z.ZodObject }),
       ...(headers.length > 0 && {
-        headers: z.object(Object.fromEntries(headers.map(([name, what]) => [name, z.string().optional().describe(what)]))),
+        headers: z.object(
+          Object.fromEntries(headers.map(([name, what]) => [name, z.string().optional().describe(what)])),
+        ),
       }),
       ...(body !== undefined && {
         body: {
@@ -90,7 +106,10 @@ export function openApiRoute(spec: RouteSpec<RouteName, never, never>, isPublic:
     },
     responses: {
       ...Object.fromEntries(responses),
-      default: { description: 'A problem (RFC 9457)', content: { 'application/problem+json': { schema: problemSchema } } },
+      default: {
+        description: 'A problem (RFC 9457)',
+        content: { 'application/problem+json': { schema: problemSchema } },
+      },
     },
   };
 }

@@ -26,7 +26,12 @@ export const runRecord = z
     stderrTruncated: z.boolean(),
     displays: z.array(z.object({ mime: z.string(), data: z.string() })).optional(),
     error: z
-      .object({ name: z.string(), message: z.string(), stack: z.string().optional(), limit: z.enum(limitNames).optional() })
+      .object({
+        name: z.string(),
+        message: z.string(),
+        stack: z.string().optional(),
+        limit: z.enum(limitNames).optional(),
+      })
       .optional(),
     usage: z.object({
       wallMs: z.number(),
@@ -50,4 +55,6 @@ export const runRecord = z
   })
   .openapi('Run');
 
-export const runWithSource = runRecord.extend({ code: z.string().optional(), input: anyJson.optional() }).openapi('RunWithSource');
+export const runWithSource = runRecord
+  .extend({ code: z.string().optional(), input: anyJson.optional() })
+  .openapi('RunWithSource');

@@ -22,7 +22,9 @@ export const runBody = z
     code: wellFormed,
     input: anyJson.optional(),
     files: z
-      .array(z.strictObject({ path: z.string(), content: wellFormed, encoding: z.enum(['utf8', 'base64']).default('utf8') }))
+      .array(
+        z.strictObject({ path: z.string(), content: wellFormed, encoding: z.enum(['utf8', 'base64']).default('utf8') }),
+      )
       .max(1000, 'must have at most 1000 entries')
       .default([]),
     limits: limits.some.default({}),
@@ -53,7 +55,17 @@ export async function readRunRequest(parts: Parts, tenant: string, body: RunBody
   const driver = chooseDriver(body);
   const { limits } = await parts.agents.get({ tenant, agent });
   requireDriver(parts.drivers(), driver, language);
-  return { tenant, agent, language, driver, code, input, files, limits: runLimits(limits, body.limits as Partial<Limits>), metadata };
+  return {
+    tenant,
+    agent,
+    language,
+    driver,
+    code,
+    input,
+    files,
+    limits: runLimits(limits, body.limits as Partial<Limits>),
+    metadata,
+  };
 }
 
 function checkInput(input: Json | undefined, limit: number) {

@@ -1,3 +1,4 @@
+import { fieldError, notFound } from '../runtime/errors.ts';
 import type { RunEvent, RunRecord } from '../runtime/run/record.ts';
 import { runStatuses } from '../runtime/run/record.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -6,17 +7,25 @@ import { type Answer, json, noContent } from './answer.ts';
 import { page, pageQuery, slug } from './fields.ts';
 import { z } from './http.ts';
 import { idempotencyHeaders, idempotencyKey, REPLAYED } from './idempotency.ts';
-import { fieldError } from '../runtime/errors.ts';
 import { readPreference } from './prefer.ts';
 import type { AddRoute, Call } from './route.ts';
 import { runRecord, runWithSource } from './run-record.ts';
 import { readRunRequest, runBody } from './run-request.ts';
 import { eventStream, eventStreamHeaders, wantsEventStream } from './sse.ts';
 
+const RUN_ID = /^run_[0-9a-z]{1,40}$/;
 const METADATA_FILTER = /^metadata\.(.{1,64})$/s;
 
 const listQuery = z
-  .object({ ...pageQuery, agent: slug.optional(), status: z.enum(runStatuses).optional() })
+  .object({
+    ...pageQuery,
+    cursor: pageQuery.cursor.refine(
+      (cursor) => cursor === undefined || RUN_ID.test(cursor),
+      'is not a cursor of this list',
+    ),
+    agent: slug.optional(),
+    status: z.enum(runStatuses).optional(),
+  })
   .catchall(z.string())
   .superRefine((query, context) => {
     const known = ['limit', 'cursor', 'agent', 'status'];
@@ -29,7 +38,12 @@ const sseResponse = { description: 'Events of the run, as they come', mediaType:
 export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
   const { runs, config } = runtime;
 
-  async function stream(call: Call, id: string, afterSeq: number, onDisconnect: () => void): Promise<ReadableStream<Uint8Array>> {
+  async function stream(
+    call: Call,
+    id: string,
+    afterSeq: number,
+    onDisconnect: () => void,
+  ): Promise<ReadableStream<Uint8Array>> {
     const gone = new AbortController();
     const events: AsyncIterable<RunEvent> = await runs.events(call.tenant, id, afterSeq, gone.signal);
     return eventStream(events, {
@@ -43,7 +57,9 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
 
   /** Ends the run for a caller that is gone; it may have ended, or been deleted, by itself. */
   function cancelQuietly(call: Call, id: string) {
-    runs.cancel(call.tenant, id).catch((error) => log.debug({ requestId: call.requestId, runId: id, err: error }, 'nothing to cancel'));
+    runs
+      .cancel(call.tenant, id)
+      .catch((error) => log.debug({ requestId: call.requestId, runId: id, err: error }, 'nothing to cancel'));
   }
 
   add(
@@ -54,17 +70,23 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
       description:
         'Waits for the end and answers the record, or 202 when the wait is over and the run goes on. A program that ends badly is still 200: `status` says how it ended.',
       query: z.strictObject({
-        onDisconnect: z.enum(['cancel', 'continue']).optional().openapi({ description: 'What a lost connection does to the run' }),
+        onDisconnect: z
+          .enum(['cancel', 'continue'])
+          .optional()
+          .openapi({ description: 'What a lost connection does to the run' }),
       }),
       headers: {
         Prefer: '`wait=SECONDS` (at most 120, the default) or `respond-async`',
-        Accept: '`text/event-stream` answers events while the run goes on',
         ...idempotencyHeaders,
         traceparent: 'W3C trace context: the run becomes part of this trace',
       },
       body: { schema: runBody, limitBytes: config.bodyBytes },
       responses: {
-        200: { description: 'The run has ended', schema: runRecord },
+        200: {
+          description: 'The run has ended; or, as `Accept` asks, its events while it goes on',
+          schema: runRecord,
+          also: { 'text/event-stream': z.string() },
+        },
         202: { description: 'The run goes on; see `Location`', schema: runRecord },
       },
     },
@@ -82,7 +104,8 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
 
       if (wantsEventStream(call.header('accept'))) {
         const body = await stream(call, id, 0, () => cancels && cancelQuietly(call, id));
-        return { status: 200, headers: { ...headers, ...eventStreamHeaders }, body, run: { id } };
+        const { traceId } = await runs.get(call.tenant, id);
+        return { status: 200, headers: { ...headers, ...eventStreamHeaders }, body, run: { id, traceId } };
       }
 
       if (preference.applied !== undefined) headers['preference-applied'] = preference.applied;
@@ -135,12 +158,14 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
       tag: 'runs',
       summary: 'The record of a run as it stands',
       query: z.strictObject({ include: z.literal('source').optional() }),
-      responses: { 200: { description: 'The record; with `include=source` also code and input', schema: runWithSource } },
+      responses: {
+        200: { description: 'The record; with `include=source` also code and input', schema: runWithSource },
+      },
     },
-    async ({ tenant, params, query }) => {
-      const record = await runs.get(tenant, params.id);
+    async ({ tenant, params: { id }, query }) => {
+      const record = await runs.get(tenant, known(id));
       if (query.include === undefined) return runAnswer(record, 200);
-      return json({ ...record, ...(await runs.source(tenant, params.id)) });
+      return json({ ...record, ...(await runs.source(tenant, id)) });
     },
   );
 
@@ -155,15 +180,20 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
       },
     },
     async ({ tenant, params }) => {
-      const { record, ended } = await runs.cancel(tenant, params.id);
+      const { record, ended } = await runs.cancel(tenant, known(params.id));
       return runAnswer(record, ended ? 200 : 202, ended ? {} : { location: `/v1/runs/${record.id}` });
     },
   );
 
   add(
-    { name: 'DELETE /v1/runs/{id}', tag: 'runs', summary: 'Remove an ended run', responses: { 204: { description: 'It is gone' } } },
+    {
+      name: 'DELETE /v1/runs/{id}',
+      tag: 'runs',
+      summary: 'Remove an ended run',
+      responses: { 204: { description: 'It is gone' } },
+    },
     async ({ tenant, params }) => {
-      await runs.delete(tenant, params.id);
+      await runs.delete(tenant, known(params.id));
       return noContent();
     },
   );
@@ -177,10 +207,16 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
       responses: { 200: sseResponse },
     },
     async (call) => {
-      const body = await stream(call, call.params.id, lastEventId(call), () => {});
+      const body = await stream(call, known(call.params.id), lastEventId(call), () => {});
       return { status: 200, headers: eventStreamHeaders, body, run: { id: call.params.id } };
     },
   );
+}
+
+/** Ids that no run can have are not looked up. */
+function known(id: string): string {
+  if (!RUN_ID.test(id)) throw notFound('the run');
+  return id;
 }
 
 const runAnswer = (record: RunRecord, status: number, headers?: Record<string, string>): Answer => ({

@@ -48,8 +48,12 @@ export function createServer({ runtime, log, metrics }: ServerParts): { app: Ope
 
   function fail(exchange: Exchange, thrown: unknown, headers?: Record<string, string>): Answer {
     const error = publicError(thrown);
-    if (error.status >= 500 && error.code !== 'driver_unavailable')
-      log.error({ requestId: exchange.requestId, route: exchange.route, code: error.code, err: error }, 'request failed');
+    // The other 503s are an operator's everyday: the request's line has their code.
+    if (error.code === 'internal' || error.code === 'storage_full')
+      log.error(
+        { requestId: exchange.requestId, route: exchange.route, code: error.code, err: error },
+        'request failed',
+      );
     return problemAnswer(error, exchange.requestId, headers);
   }
 
@@ -62,10 +66,11 @@ export function createServer({ runtime, log, metrics }: ServerParts): { app: Ope
       route,
       status: answer.status,
       ms: Math.round(ms * 100) / 100,
-      tenant: principal?.tenant,
+      tenant: principal && tenantOf(principal),
       keyId: principal?.keyId,
       runId: answer.run?.id,
       traceId: answer.run?.traceId,
+      code: answer.code,
     };
     if (access[route as keyof typeof access] === 'public') log.debug(line, 'request');
     else log.info(line, 'request');
@@ -90,7 +95,9 @@ export function createServer({ runtime, log, metrics }: ServerParts): { app: Ope
     const needed = access[spec.name];
     if (needed === undefined) throw new Error(`api/roles.ts has no role for ${spec.name}`);
     const [method = '', path = ''] = spec.name.split(' ');
-    app.openAPIRegistry.registerPath(openApiRoute(spec as unknown as RouteSpec<never, never, never>, needed === 'public'));
+    app.openAPIRegistry.registerPath(
+      openApiRoute(spec as unknown as RouteSpec<never, never, never>, needed === 'public'),
+    );
     const query = (spec.query ?? noQuery) as NonNullable<typeof spec.query>;
 
     const answerRequest = async (c: Context): Promise<Response> => {
@@ -117,7 +124,10 @@ export function createServer({ runtime, log, metrics }: ServerParts): { app: Ope
           params: c.req.param() as Call['params'],
           query: checkedQuery,
           body: body as never,
-          bodySha256: () => createHash('sha256').update(bytes ?? '').digest('hex'),
+          bodySha256: () =>
+            createHash('sha256')
+              .update(bytes ?? '')
+              .digest('hex'),
           header: (name) => request.headers.get(name),
           request,
           requestId,
@@ -137,10 +147,17 @@ export function createServer({ runtime, log, metrics }: ServerParts): { app: Ope
   app.notFound((c) => {
     const allowed = methodsOf(c.req.path);
     const exchange = open(c, allowed.length === 0 ? 'no route' : 'other method');
-    if (allowed.length === 0) return close(exchange, fail(exchange, new CordonError('not_found', 'There is no such path. /openapi.json has them all.')));
+    if (allowed.length === 0)
+      return close(
+        exchange,
+        fail(exchange, new CordonError('not_found', 'There is no such path. /openapi.json has them all.')),
+      );
     const allow = [...allowed, ...(allowed.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
     if (c.req.method === 'OPTIONS') return close(exchange, { status: 204, headers: { allow }, body: null });
-    return close(exchange, fail(exchange, new CordonError('method_not_allowed', `This path allows ${allow}.`), { allow }));
+    return close(
+      exchange,
+      fail(exchange, new CordonError('method_not_allowed', `This path allows ${allow}.`), { allow }),
+    );
   });
 
   app.onError((error, c) => {

@@ -77,7 +77,11 @@ export function addServiceRoutes(add: AddRoute, app: OpenAPIHono, runtime: Runti
     },
     () => {
       document ??= JSON.stringify(openApiDocument(app, runtime.version));
-      return { status: 200, headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' }, body: document };
+      return {
+        status: 200,
+        headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
+        body: document,
+      };
     },
   );
 
@@ -90,7 +94,11 @@ export function addServiceRoutes(add: AddRoute, app: OpenAPIHono, runtime: Runti
     },
     () => ({
       status: 200,
-      headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': docsPolicy, 'referrer-policy': 'no-referrer' },
+      headers: {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': docsPolicy,
+        'referrer-policy': 'no-referrer',
+      },
       body: docsPage,
     }),
   );
@@ -112,5 +120,9 @@ export function openApiDocument(app: OpenAPIHono, version: string) {
 /** The two ways to send a key. */
 export function describeSecurity(app: OpenAPIHono): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
-  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', { type: 'apiKey', in: 'header', name: 'X-API-Key' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-API-Key',
+  });
 }

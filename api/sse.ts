@@ -9,7 +9,8 @@ export const eventStreamHeaders = {
   'x-accel-buffering': 'no',
 };
 
-export const wantsEventStream = (accept: string | null): boolean => accept?.toLowerCase().includes('text/event-stream') ?? false;
+export const wantsEventStream = (accept: string | null): boolean =>
+  accept?.toLowerCase().includes('text/event-stream') ?? false;
 
 export interface EventStreamOptions {
   /** The client is gone. The run is not touched by that. */

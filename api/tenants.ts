@@ -1,6 +1,6 @@
 import { CordonError, notFound } from '../runtime/errors.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { created, json, noContent } from './answer.ts';
-import type { ServedRuntime } from './app.ts';
 import { displayName, page, pageQuery, slug, timestamp } from './fields.ts';
 import { z } from './http.ts';
 import { createOnce, idempotencyHeaders } from './idempotency.ts';
@@ -14,7 +14,7 @@ const known = (id: string) => {
   return id;
 };
 
-export function addTenantRoutes(add: AddRoute, runtime: ServedRuntime): void {
+export function addTenantRoutes(add: AddRoute, runtime: Runtime): void {
   const { tenants, idempotency } = runtime;
 
   add(
@@ -32,7 +32,8 @@ export function addTenantRoutes(add: AddRoute, runtime: ServedRuntime): void {
         try {
           return await tenants.create(call.body);
         } catch (error) {
-          const mayBeOurs = error instanceof CordonError && error.code === 'already_exists' && interruptedAtMs !== undefined;
+          const mayBeOurs =
+            error instanceof CordonError && error.code === 'already_exists' && interruptedAtMs !== undefined;
           if (!mayBeOurs) throw error;
           const existing = await tenants.get(call.body.id);
           if (Date.parse(existing.createdAt) < interruptedAtMs) throw error;

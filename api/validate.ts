@@ -6,14 +6,18 @@ export function validate<T>(schema: z.ZodType<T>, value: unknown, root: string):
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const errors = fieldErrors(parsed.error.issues, root);
-  throw new CordonError('validation_failed', errors.map((error) => `${error.field}: ${error.message}`).join('; '), { errors });
+  throw new CordonError('validation_failed', errors.map((error) => `${error.field}: ${error.message}`).join('; '), {
+    errors,
+  });
 }
 
 function fieldErrors(issues: readonly z.core.$ZodIssue[], root: string): FieldError[] {
   return issues.slice(0, 20).flatMap((issue): FieldError[] => {
     const path = issue.path.map(String);
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.slice(0, 20).map((key) => ({ field: [...path, key.slice(0, 100)].join('.'), message: 'is not known' }));
+      return issue.keys
+        .slice(0, 20)
+        .map((key) => ({ field: [...path, key.slice(0, 100)].join('.'), message: 'is not known' }));
     return [{ field: path.join('.').slice(0, 200) || root, message: issue.message }];
   });
 }

@@ -88,6 +88,7 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
   const queue = createQueue({ turns: config.maxRunning, resident: config.maxResident });
   const rate = createRate(clock);
   const liveRuns = new Map<string, LiveRun>();
+  const drainedNow = Promise.withResolvers<undefined>();
   const runStore = createRunStore(store);
   const driver =
     isolateDriver ??
@@ -115,6 +116,7 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
     idempotency,
     telemetry,
     liveRuns,
+    drained: drainedNow.promise,
     queueLength: config.queueLength,
     metrics: telemetry.metrics,
     packages: createJsPackages(config.jsPackages),
@@ -249,12 +251,13 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
       closing = true;
       queue.pause();
       clearInterval(sweeper);
-      const drained = Promise.all([...liveRuns.values()].filter((live) => live.record.status === 'running').map((live) => live.finished));
+      const drained = Promise.all([...liveRuns.values()].filter((live) => live.placed).map((live) => live.finished));
       let timer: NodeJS.Timeout | undefined;
       await Promise.race([drained, new Promise((resolve) => (timer = setTimeout(resolve, config.drainMs)))]);
       clearTimeout(timer);
       const cause: StopCause = { status: 'interrupted', error: { name: 'ServiceRestarted', message: 'Cordon was stopped while this run went on' } };
-      await stopRuns((live) => live.record.status === 'running', cause);
+      await stopRuns((live) => live.placed, cause);
+      drainedNow.resolve(undefined);
       await driver.close();
       await store.close();
       await dataDir.close();

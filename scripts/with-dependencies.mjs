@@ -20,8 +20,12 @@ function installed() {
   try {
     const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
     const present = JSON.parse(readFileSync(join(root, 'node_modules', '.package-lock.json'), 'utf8')).packages;
-    const same = (name) => present[name]?.version === wanted[name].version && present[name]?.integrity === wanted[name].integrity;
-    return existsSync(join(bin, 'node')) && Object.keys(wanted).every((name) => name === '' || wanted[name].optional || same(name));
+    const same = (name) =>
+      present[name]?.version === wanted[name].version && present[name]?.integrity === wanted[name].integrity;
+    return (
+      existsSync(join(bin, 'node')) &&
+      Object.keys(wanted).every((name) => name === '' || wanted[name].optional || same(name))
+    );
   } catch {
     return false;
   }
@@ -69,28 +73,37 @@ async function install() {
   const keep = (chunk) => {
     output = (output + chunk).slice(-4000);
   };
-  const { code } = await run(command, [...first, 'ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    started: (child) => {
-      child.stdout.on('data', keep);
-      child.stderr.on('data', keep);
+  const { code } = await run(
+    command,
+    [...first, 'ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'],
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      started: (child) => {
+        child.stdout.on('data', keep);
+        child.stderr.on('data', keep);
+      },
     },
-  });
+  );
   rmSync(lockFile, { force: true });
   if (code === 0 && existsSync(join(bin, 'node'))) return;
   say(output.trim());
-  if (code !== 0) say('cordon: npm ci failed (its last words are above). Repair the cause, then run the same command again.');
-  else say(`cordon: there is no Node.js package for ${process.platform}-${process.arch}. Linux on x64 or arm64 is needed.`);
+  if (code !== 0)
+    say('cordon: npm ci failed (its last words are above). Repair the cause, then run the same command again.');
+  else
+    say(
+      `cordon: there is no Node.js package for ${process.platform}-${process.arch}. Linux on x64 or arm64 is needed.`,
+    );
   process.exit(1);
 }
 
 /** Runs a child until its end and passes signals on to it. */
 function run(command, args, { started, ...options }) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, options);
     const forward = (signal) => child.kill(signal);
+    // Before the child is there: it may be quick to make others send a signal.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
+    const child = spawn(command, args, options);
     child.once('error', (error) => {
       say(`cordon: ${command} cannot be started: ${error.message}`);
       resolve({ code: 127 });

@@ -5,7 +5,7 @@ import type { Owner } from '../sandbox/driver.ts';
 import type { Limits } from '../sandbox/limits.ts';
 import { type Page, type PageRequest, readPage } from '../store/page.ts';
 import type { Store, Transaction } from '../store/store.ts';
-import { checkName, checkObject, checkSlug } from './checks.ts';
+import { checkName, checkObject, checkSlug, isSlug } from './checks.ts';
 import { checkMetadata, type Metadata } from './metadata.ts';
 import { checkLimits, checkQuotas, fillQuotas, type Quotas } from './quotas.ts';
 import { defaultAgent } from './roles.ts';
@@ -59,7 +59,11 @@ interface AgentRecord {
   updatedMs: number;
 }
 
-const agentKey = ({ tenant, agent }: Owner) => ['agent', tenant, agent];
+/** Errors: `not_found` for an id that none can have, however long. */
+function agentKey({ tenant, agent }: Owner) {
+  if (!isSlug(agent)) throw notFound('This agent');
+  return ['agent', tenant, agent];
+}
 const ageKey = ({ tenant, agent }: Owner, createdMs: number) => ['agent-age', tenant, createdMs, agent];
 
 const CACHED = 10_000;
@@ -107,7 +111,7 @@ export function createAgents({ store, clock }: { store: Store; clock: Clock }): 
     },
 
     find(tx, owner) {
-      const found = tx.get<AgentRecord>(agentKey(owner));
+      const found = isSlug(owner.agent) ? tx.get<AgentRecord>(agentKey(owner)) : undefined;
       return found && toAgent(owner, found.value);
     },
 

@@ -6,6 +6,9 @@ const MAXIMUM_NAME = 200;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused.
 const control = /[\u0000-\u001f\u007f]/;
 
+/** Whether a caller's text can be an id at all: what cannot be stored is answered as unknown. */
+export const isSlug = (value: string): boolean => slug.test(value);
+
 /** Ids that callers choose. */
 export function checkSlug(value: unknown, field: string): string {
   if (typeof value !== 'string' || !slug.test(value))

@@ -4,7 +4,7 @@ import { CordonError, fieldError, notFound } from '../errors.ts';
 import { newId } from '../ids.ts';
 import { type Page, type PageRequest, readPage } from '../store/page.ts';
 import type { Store } from '../store/store.ts';
-import { checkName, checkSlug } from './checks.ts';
+import { checkName, checkSlug, isSlug } from './checks.ts';
 import { ensureFirstKey, type FirstKeyOptions } from './first-key.ts';
 import {
   deleteKey,
@@ -106,6 +106,7 @@ export function createKeys({ store, clock }: { store: Store; clock: Clock }): Ke
 
     async delete(id, by) {
       mayManage(by);
+      if (!isSlug(id)) throw notFound('This key');
       await store.transaction((tx) => {
         const found = readKey(tx, id);
         const foreign = !roleTable[by.role].spansTenants && found?.value.tenant !== by.tenant;

@@ -4,7 +4,7 @@ import { CordonError, notFound } from '../errors.ts';
 import { type Page, type PageRequest, readPage } from '../store/page.ts';
 import type { Store } from '../store/store.ts';
 import { deleteAgentsOf, putDefaultAgent } from './agents.ts';
-import { checkName, checkSlug } from './checks.ts';
+import { checkName, checkSlug, isSlug } from './checks.ts';
 import { deleteKeysOf } from './key-records.ts';
 import { defaultTenant } from './roles.ts';
 
@@ -34,7 +34,10 @@ interface TenantRecord {
   createdMs: number;
 }
 
-const tenantKey = (id: string) => ['tenant', id];
+function tenantKey(id: string) {
+  if (!isSlug(id)) throw notFound('This tenant');
+  return ['tenant', id];
+}
 const ageKey = (id: string, createdMs: number) => ['tenant-age', createdMs, id];
 
 export function createTenants({ store, clock }: { store: Store; clock: Clock }): Tenants {

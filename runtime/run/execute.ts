@@ -39,9 +39,10 @@ interface Ended {
 
 /** Never rejects: whatever goes wrong is the run's outcome. `place` is left when the sandbox is gone. */
 export async function execute(live: LiveRun, place: Place, deps: ExecuteDeps): Promise<void> {
+  const stopSaving = keepSavingEvents(live, deps);
   const ended = await runInSandbox(live, place, deps).catch((error: unknown) => neverRan(live, error, deps.log));
   place.leave();
-  await settle(live, ended, deps);
+  await settle(live, ended, await stopSaving(), deps);
 }
 
 async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Promise<Ended> {
@@ -92,10 +93,32 @@ function outcomeOfRefusal(error: unknown): Outcome {
   return { status: 'interrupted', error: { name: error instanceof CordonError ? 'DriverUnavailable' : 'WorkerLost', message } };
 }
 
+const SAVE_EVENTS_EVERY_MS = 1000;
+
+/** Saves the events of a run that takes long, now and then. Returns the end of it, which answers how many are saved. */
+function keepSavingEvents(live: LiveRun, { runStore, log }: ExecuteDeps): () => Promise<number> {
+  let saved = 0;
+  let saving = Promise.resolve();
+  const save = () => {
+    const events = live.events.events.slice(saved);
+    if (events.length === 0) return;
+    saving = saving
+      .then(() => runStore.saveEvents(live.record.id, events))
+      .then(() => void (saved += events.length))
+      .catch((error: unknown) => log.warn({ runId: live.record.id, error }, 'events of a run could not be saved yet'));
+  };
+  const timer = setInterval(() => void saving.then(save), SAVE_EVENTS_EVERY_MS);
+  return async () => {
+    clearInterval(timer);
+    await saving;
+    return saved;
+  };
+}
+
 const RETRY_RECORD_MS = 1000;
 
 /** The end is durable before anyone is told. While the disk refuses it, it is tried again: a finished run is never lost silently. */
-async function settle(live: LiveRun, ended: Ended, deps: ExecuteDeps): Promise<void> {
+async function settle(live: LiveRun, ended: Ended, savedEvents: number, deps: ExecuteDeps): Promise<void> {
   const settling = live.step('settle');
   const record = await terminalRecord(live, ended, deps);
   settling.end();
@@ -104,7 +127,7 @@ async function settle(live: LiveRun, ended: Ended, deps: ExecuteDeps): Promise<v
   await live.durable.catch(() => {});
   while (!live.refused) {
     try {
-      await deps.runStore.finished(record, live.events.events, source);
+      await deps.runStore.finished(record, live.events.events.slice(savedEvents), source);
       break;
     } catch (error) {
       deps.log.error({ runId: record.id, error }, 'the end of a run could not be recorded; it is tried again');

@@ -157,7 +157,8 @@ const conflict = (what: string) =>
   new CordonError('idempotency_conflict', `This Idempotency-Key was used with ${what} in the last 24 hours.`);
 
 /** AES-256-GCM under a key that only the caller's secret and its Idempotency-Key give. */
-const cipherKey = (secret: string, salt: string) => Buffer.from(hkdfSync('sha256', secret, salt, 'cordon idempotency', 32));
+const cipherKey = (secret: string, salt: string) =>
+  Buffer.from(hkdfSync('sha256', secret, salt, 'cordon idempotency', 32));
 
 function seal(value: Json, secret: string, salt: string): string {
   const iv = randomBytes(12);

@@ -26,6 +26,8 @@ export interface LiveRun {
   readonly signal: AbortSignal;
   /** Hands the running sandbox over to `stop`. */
   running(execution: Execution): void;
+  /** It has left the queue: it has a sandbox, or is about to. */
+  placed: boolean;
   /** Called by `stop` while the run is still queued; set by who queues it. */
   whenStoppedInQueue: (() => void) | undefined;
   /** Starts a step of the trace; its end is also an event. */
@@ -81,6 +83,7 @@ export function createLiveRun({ record, request, trace, clock }: NewLiveRun): Li
       execution = started;
       if (stopCause) started.stop(stopCause);
     },
+    placed: false,
     whenStoppedInQueue: undefined,
     step(name, startMs) {
       const span = trace.start(name, startMs === undefined ? {} : { startMs });

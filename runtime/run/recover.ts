@@ -2,6 +2,7 @@
 import { isoTime } from '../clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createLiveRun } from './live-run.ts';
+import type { RunEvent } from './record.ts';
 import { agentKey, begin, type SubmitDeps } from './submit.ts';
 
 /** How many interrupted runs are recorded in one go. */
@@ -23,13 +24,18 @@ export async function recoverRuns(deps: SubmitDeps & { log: Log }): Promise<void
 async function interrupt(tenant: string, id: string, { runStore, clock }: SubmitDeps, why = 'Cordon was restarted while this run went on') {
   const record = await runStore.get(tenant, id);
   const { files: _, ...source } = await runStore.source(id);
+  const saved = await runStore.events(id);
+  const shown = (type: 'stdout' | 'stderr') => saved.map((event) => (event.type === type ? String(event.text) : '')).join('');
   const terminal = {
     ...record,
+    stdout: shown('stdout'),
+    stderr: shown('stderr'),
     status: 'interrupted' as const,
     error: { name: 'ServiceRestarted', message: why },
     finishedAt: isoTime(clock.now()),
   };
-  await runStore.finished(terminal, [{ seq: 1, at: record.createdAt, type: 'queued' }], source);
+  const events: RunEvent[] = saved.length > 0 ? [] : [{ seq: 1, at: record.createdAt, type: 'queued' }];
+  await runStore.finished(terminal, events, source);
 }
 
 async function requeue(tenant: string, id: string, deps: SubmitDeps): Promise<void> {

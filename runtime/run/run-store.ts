@@ -17,7 +17,7 @@ export interface StoredSource extends RunSource {
 const recordKey = (tenant: string, id: string) => ['run', tenant, id] as const;
 const sourceKey = (id: string) => ['run-source', id] as const;
 const unfinishedKey = (id: string) => ['run-unfinished', id] as const;
-const eventsKey = (id: string) => ['run-events', id] as const;
+const eventsKey = (id: string, firstSeq: number) => ['run-events', id, firstSeq] as const;
 
 export interface RunPage {
   records: RunRecord[];
@@ -43,10 +43,17 @@ export function createRunStore(store: Store) {
         tx.put(unfinishedKey(record.id), { tenant: record.tenant, state: 'started' } satisfies Unfinished);
       }),
 
+    /** Keeps events of a run that goes on, so that a crash does not take them along. */
+    saveEvents: (id: string, events: readonly RunEvent[]) =>
+      store.transaction((tx) => {
+        tx.put(eventsKey(id, (events[0] as RunEvent).seq), events);
+      }),
+
+    /** `events`: those that were not saved before. */
     finished: (record: RunRecord, events: readonly RunEvent[], sourceWithoutFiles: RunSource | undefined) =>
       store.transaction((tx) => {
         tx.put(recordKey(record.tenant, record.id), record);
-        tx.put(eventsKey(record.id), events);
+        if (events[0]) tx.put(eventsKey(record.id, events[0].seq), events);
         tx.delete(unfinishedKey(record.id));
         if (sourceWithoutFiles) tx.put(sourceKey(record.id), sourceWithoutFiles);
       }),
@@ -65,7 +72,8 @@ export function createRunStore(store: Store) {
 
     /** Events of a finished run, without `finished`, which is made from the record. */
     async events(id: string): Promise<RunEvent[]> {
-      return (await store.get<RunEvent[]>(eventsKey(id)))?.value ?? [];
+      const chunks = await store.range<RunEvent[]>({ prefix: ['run-events', id] });
+      return chunks.flatMap((chunk) => chunk.value);
     },
 
     /** Newest first, those that `matches`, at most `limit`, below `before`. */
@@ -113,7 +121,7 @@ export function createRunStore(store: Store) {
         for (const { tenant, id } of runs) {
           tx.delete(recordKey(tenant, id));
           tx.delete(sourceKey(id));
-          tx.delete(eventsKey(id));
+          for (const { key } of tx.range({ prefix: ['run-events', id] })) tx.delete(key);
         }
       }),
   };

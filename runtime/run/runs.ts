@@ -84,7 +84,7 @@ export function createRuns(deps: SubmitDeps): Runs {
       const aborted = () => over.resolve(undefined);
       signal?.addEventListener('abort', aborted, { once: true });
       try {
-        return await Promise.race([live.finished, over.promise]);
+        return await Promise.race([live.finished, over.promise, deps.drained]);
       } finally {
         clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);

@@ -23,6 +23,8 @@ export interface SubmitDeps extends ExecuteDeps, AdmissionDeps {
   telemetry: Telemetry;
   /** Runs that have not ended, by id. */
   liveRuns: Map<string, LiveRun>;
+  /** Resolves when the service shuts down and no run goes on: what still waits is queued for the next start. */
+  drained: Promise<undefined>;
 }
 
 export interface SubmitOptions {
@@ -86,6 +88,7 @@ export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, fresh: bool
     agent: key,
     concurrentRuns: agent.quotas.concurrentRuns,
     start(place) {
+      live.placed = true;
       live.whenStoppedInQueue = undefined;
       waiting.end();
       if (!atOnce) live.durable = live.durable.then(() => deps.runStore.started(record));

@@ -10,10 +10,11 @@ import { adminKeyFile, openDataDir, storeFolder, workspacesFolder } from './data
 import { writeDurably } from './durable-file.ts';
 import { copyFile, copyTree, type Tree } from './file-tree.ts';
 import { formatFile, readFormat, refuseNewer } from './format.ts';
-import { copyStore, verifyStore } from './lmdb-store.ts';
+import { copyStore, DATA_FILE, verifyStore } from './lmdb-store.ts';
 
 const manifestFile = 'backup.json';
-const storeData = 'data.mdb';
+/** In the root of a file system of its own; counts as nothing. */
+const LOST_AND_FOUND = 'lost+found';
 
 interface Manifest {
   format: number;
@@ -43,8 +44,8 @@ export async function backupDataDir(dir: string, target: string): Promise<Backup
   refuseNewer(format, `The data directory ${dir}`);
   await makeEmpty(target);
   await mkdir(join(target, storeFolder), { mode: 0o700 });
-  await copyStore(join(dir, storeFolder), join(target, storeFolder, storeData));
-  const store = await copyFile(join(target, storeFolder, storeData), undefined);
+  await copyStore(join(dir, storeFolder), join(target, storeFolder));
+  const store = await copyFile(join(target, storeFolder, DATA_FILE), undefined);
   const adminKey = await copyIfThere(join(dir, adminKeyFile), join(target, adminKeyFile));
   const workspaces = await copyTree(join(dir, workspacesFolder), join(target, workspacesFolder));
   // A migration meanwhile would have needed the service to stop and start in a newer version.
@@ -64,7 +65,7 @@ export async function restoreDataDir(source: string, dir: string): Promise<Backu
   await makeEmpty(dir);
   try {
     await mkdir(join(dir, storeFolder), { mode: 0o700 });
-    const store = await copyFile(join(source, storeFolder, storeData), join(dir, storeFolder, storeData));
+    const store = await copyFile(join(source, storeFolder, DATA_FILE), join(dir, storeFolder, DATA_FILE));
     same(store.sha256, manifest.store.sha256, 'store');
     if (manifest.adminKey !== null) {
       const adminKey = await copyFile(join(source, adminKeyFile), join(dir, adminKeyFile));
@@ -78,7 +79,8 @@ export async function restoreDataDir(source: string, dir: string): Promise<Backu
     return { storeBytes: store.bytes, files: workspaces.files, fileBytes: workspaces.bytes };
   } catch (error) {
     // Half a restore must not start as if it were whole. The directory was empty before.
-    for (const name of await readdir(dir)) await rm(join(dir, name), { recursive: true, force: true });
+    for (const name of await readdir(dir))
+      if (name !== LOST_AND_FOUND) await rm(join(dir, name), { recursive: true, force: true });
     throw error;
   }
 }
@@ -106,7 +108,7 @@ function same(found: string, expected: string, what: string): void {
 
 async function makeEmpty(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  if ((await readdir(dir)).some((name) => name !== 'lost+found'))
+  if ((await readdir(dir)).some((name) => name !== LOST_AND_FOUND))
     throw new BackupError(`${dir} is not empty: nothing is overwritten`);
 }
 

@@ -22,6 +22,9 @@ export interface CommitQueue {
   close(): Promise<void>;
 }
 
+/** Writes. */
+const LARGE_GROUP = 512;
+
 interface Options {
   disk: Disk;
   /** Gives each write its number. */
@@ -51,18 +54,22 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
   };
 
   function schedule() {
-    if (scheduled || inFlight || !pending) return;
+    if (inFlight || !pending) return;
+    // A large group starts at once: the disk works while this thread goes on with the rest.
+    if (pending.size >= LARGE_GROUP) return send(pending);
+    if (scheduled) return;
     scheduled = true;
     // The end of this turn of the event loop: transactions of one turn share a flush.
-    setImmediate(send);
+    setImmediate(() => {
+      scheduled = false;
+      if (pending && !inFlight) send(pending);
+    });
   }
 
-  function send() {
-    scheduled = false;
-    const group = pending!;
+  function send(group: Group) {
     pending = undefined;
     inFlight = group;
-    disk.commit(group.values()).then(() => succeeded(group), failed);
+    disk.commit([...group.values()]).then(() => succeeded(group), failed);
   }
 
   function succeeded(group: Group) {

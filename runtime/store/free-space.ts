@@ -11,9 +11,14 @@ export function createFreeSpace(dir: string, minimumFreeBytes: number): { enough
       const now = performance.now();
       if (now - checkedAt < CHECK_EVERY_MS) return enough;
       checkedAt = now;
-      const { bavail, bsize } = statfsSync(dir);
-      enough = bavail * bsize >= minimumFreeBytes;
+      enough = freeBytes(dir) >= minimumFreeBytes;
       return enough;
     },
   };
+}
+
+/** Bytes that this process may still write to the file system of `dir`. */
+export function freeBytes(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir);
+  return bavail * bsize;
 }

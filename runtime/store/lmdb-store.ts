@@ -4,12 +4,14 @@ import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { createCommitQueue, publicEntry, spanOf } from './commit-queue.ts';
-import { createFreeSpace } from './free-space.ts';
+import { syncDirectory } from './durable-file.ts';
+import { createFreeSpace, freeBytes } from './free-space.ts';
 import { decodeKey, encodeKey } from './key-code.ts';
+import { withRecentWrites } from './recent.ts';
 import type { Entry, Key, RangeOptions, Store } from './store.ts';
 import { decodeValue } from './value-code.ts';
 import { createWatchers } from './watchers.ts';
-import type { Disk, Span, StoredEntry, Write } from './writes.ts';
+import type { Disk, Span, StoredEntry } from './writes.ts';
 
 export interface StoreOptions {
   /** Folder of the environment; made when missing. One process at a time may open it: see data-dir.ts. */
@@ -24,18 +26,26 @@ export interface StoreOptions {
   minimumFreeBytes: number;
 }
 
+/** LMDB's own name for it. */
+export const DATA_FILE = 'data.mdb';
 /** Outside of every range: each part of a key begins with a tag above it. */
 const REVISION_KEY = '\0revision';
 /** Revisions are reserved on disk in blocks: one more put every so many writes, and a gap at each restart. */
 const REVISION_BLOCK = 65_536;
-/** Address space, not disk: LMDB maps this much and grows the file as needed. */
+/** Address space, not disk: so much is mapped at once, so that the map need not grow (it can) while readers use it. */
 const MAP_BYTES = 64 * 1024 ** 3;
 /** ENOSPC, EDQUOT, MDB_MAP_FULL, MDB_TXN_FULL, MDB_BAD_TXN (what follows the first failed put of a commit). */
 const FULL = new Set([28, 122, -30792, -30788, -30782]);
+const EIO = 5;
+/** Pages of the tree that a commit writes besides its values. */
+const SLACK = 1024 * 1024;
 
 /** Opens the store in `dir`. Errors: the file system's own. */
 export async function openStore({ dir, durability, minimumFreeBytes }: StoreOptions): Promise<Store> {
-  const { disk, db } = openDisk(dir, durability);
+  const { db, ...opened } = openDisk(dir, durability);
+  // The names of new files, which flushing the files does not flush.
+  await syncDirectory(dir);
+  const disk = withRecentWrites(opened.disk);
   let reserved = (disk.get(REVISION_KEY)?.value as number | undefined) ?? 0;
   let revision = reserved;
   const watchers = createWatchers();
@@ -66,7 +76,7 @@ export async function openStore({ dir, durability, minimumFreeBytes }: StoreOpti
     },
     transaction: (body, options = {}) => queue.transaction(body, options),
     watch: watchers.watch,
-    sizeBytes: () => statSync(join(dir, 'data.mdb')).blocks * 512,
+    sizeBytes: () => statSync(join(dir, DATA_FILE)).blocks * 512,
     async close() {
       await queue.close();
       await db.close();
@@ -115,31 +125,36 @@ function openDisk(dir: string, durability: StoreOptions['durability']) {
       }
     },
     async commit(writes) {
+      let bytes = 0;
       try {
         await db.batch(() => {
-          for (const { key, bytes, revision } of writes as Iterable<Write>)
-            if (bytes) db.put(key, bytes, revision);
-            else db.remove(key);
+          for (const write of writes)
+            if (write.bytes) {
+              bytes += write.bytes.length;
+              db.put(write.key, write.bytes, write.revision);
+            } else db.remove(write.key);
         });
       } catch (error) {
-        throw await commitError(error);
+        throw await commitError(error, dir, bytes);
       }
     },
   };
   return { db, disk };
 }
 
-/** lmdb-js keeps the reason of a failed commit in a second promise. */
-async function commitError(error: unknown): Promise<Error> {
+/** lmdb-js keeps the reason of a failed commit in a second promise. `full`: the disk was, and the next commit may work. */
+async function commitError(error: unknown, dir: string, bytes: number): Promise<Error> {
   const reason = await Promise.resolve((error as { commitError?: Promise<never> }).commitError).then(
     () => error,
     (cause: unknown) => cause,
   );
-  const full = FULL.has(Number((reason as { code?: number }).code));
+  const code = Number((reason as { code?: number }).code);
+  // LMDB says EIO also where the file system took only a part of a write for lack of space.
+  const full = FULL.has(code) || (code === EIO && freeBytes(dir) < 2 * bytes + SLACK);
   return Object.assign(new Error('the commit failed', { cause: reason }), { full });
 }
 
-/** Copies the environment in `dir`, which another process may be writing, to the new file `target`; flushed. */
+/** Copies the environment in `dir`, which another process may be writing, into the empty folder `target`; flushed. */
 export async function copyStore(dir: string, target: string): Promise<void> {
   const db = openReader(dir);
   try {
@@ -147,7 +162,7 @@ export async function copyStore(dir: string, target: string): Promise<void> {
   } finally {
     await db.close();
   }
-  const file = await openFile(target, 'r+');
+  const file = await openFile(join(target, DATA_FILE), 'r+');
   try {
     await file.chmod(0o600);
     await file.sync();

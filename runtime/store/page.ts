@@ -14,13 +14,20 @@ export interface Page<T> {
   nextCursor?: string;
 }
 
+const MAXIMUM_CURSOR = 2000;
+
+const isPart = (part: unknown, type: 'string' | 'number' | undefined) =>
+  typeof part === type && (typeof part !== 'string' || part.isWellFormed());
+
 export const encodeCursor = (parts: Key): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
 
 /** Errors: CordonError `validation_failed` on `cursor` unless it holds parts of these types. */
 export function decodeCursor(cursor: string, ...types: ('string' | 'number')[]): Key {
+  // Longer ones are none of ours, and would not fit into a key.
+  if (cursor.length > MAXIMUM_CURSOR) throw fieldError('cursor', 'is not a cursor of this list');
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    if (Array.isArray(parts) && parts.length === types.length && parts.every((part, i) => typeof part === types[i]))
+    if (Array.isArray(parts) && parts.length === types.length && parts.every((part, i) => isPart(part, types[i])))
       return parts;
   } catch {
     // Said below.

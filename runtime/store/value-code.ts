@@ -19,6 +19,6 @@ export function encodeValue(value: unknown): Buffer {
 
 /** Copies: `bytes` may be memory that the next read overwrites. */
 export function decodeValue(bytes: Buffer, length = bytes.length): unknown {
-  if (bytes[0] === BYTES) return Uint8Array.prototype.slice.call(bytes, 1, length);
+  if (bytes[0] === BYTES) return new Uint8Array(bytes.subarray(1, length));
   return JSON.parse(Buffer.prototype.utf8Slice.call(bytes, 0, length));
 }

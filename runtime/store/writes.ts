@@ -25,5 +25,5 @@ export interface Disk {
   get(key: string): StoredEntry | undefined;
   range(span: Span): Iterable<StoredEntry>;
   /** Applies all or nothing, and resolves when they are durable. One call at a time. */
-  commit(writes: Iterable<Write>): Promise<void>;
+  commit(writes: readonly Write[]): Promise<void>;
 }

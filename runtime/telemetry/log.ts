@@ -14,7 +14,16 @@ export interface Log {
 }
 
 /** Never written. Named one by one, because a wildcard here doubles what a line costs. */
-const SECRET = ['authorization', 'key', 'secret', 'token', 'password', 'adminKey', 'headers.authorization', 'headers["x-api-key"]'];
+const SECRET = [
+  'authorization',
+  'key',
+  'secret',
+  'token',
+  'password',
+  'adminKey',
+  'headers.authorization',
+  'headers["x-api-key"]',
+];
 
 /** Lines that the buffer holds at most before new ones are dropped, when nobody reads the log. */
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
@@ -27,7 +36,13 @@ const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 export function createLog(level: LogLevel, to: number | { write(line: string): void } = 2): Log {
   const stream =
     typeof to === 'number'
-      ? openDestination({ dest: to, sync: false, minLength: 4096, periodicFlush: 100, maxLength: MAX_BUFFERED_BYTES } as never)
+      ? openDestination({
+          dest: to,
+          sync: false,
+          minLength: 4096,
+          periodicFlush: 100,
+          maxLength: MAX_BUFFERED_BYTES,
+        } as never)
       : undefined;
   // A closed pipe behind the log must not end the service.
   stream?.on('error', () => {});

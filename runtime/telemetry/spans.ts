@@ -40,7 +40,10 @@ export interface RunTrace {
 /** What makes spans real: nothing, or OpenTelemetry. */
 export interface SpanSource {
   /** `parent` undefined: the root span, below the caller's `context`. */
-  open(name: string, options: { parent: SpanHandle | undefined; context: TraceHeaders; startMs: number; attributes: SpanAttributes }): SpanHandle;
+  open(
+    name: string,
+    options: { parent: SpanHandle | undefined; context: TraceHeaders; startMs: number; attributes: SpanAttributes },
+  ): SpanHandle;
 }
 
 export interface SpanHandle {
@@ -54,7 +57,12 @@ export interface SpanHandle {
 export const localSpans: SpanSource = {
   open(_name, { parent, context }) {
     const caller = parent ?? parseTraceparent(context.traceparent);
-    return { traceId: caller?.traceId ?? newTraceId(), spanId: newSpanId(), sampled: caller?.sampled ?? false, end() {} };
+    return {
+      traceId: caller?.traceId ?? newTraceId(),
+      spanId: newSpanId(),
+      sampled: caller?.sampled ?? false,
+      end() {},
+    };
   },
 };
 

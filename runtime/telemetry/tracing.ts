@@ -19,7 +19,8 @@ export function tracingWanted(env: Environment): boolean {
 export async function startTracing(env: Environment): Promise<{ spans: SpanSource; shutdown(): Promise<void> }> {
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
   const { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } = await import('@opentelemetry/api');
-  const named = env.OTEL_SERVICE_NAME !== undefined || /(^|,)\s*service\.name\s*=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? '');
+  const named =
+    env.OTEL_SERVICE_NAME !== undefined || /(^|,)\s*service\.name\s*=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? '');
   const sdk = new NodeSDK({
     instrumentations: [],
     ...(!named && { serviceName: 'cordon' }),
@@ -34,7 +35,11 @@ export async function startTracing(env: Environment): Promise<{ spans: SpanSourc
     open(name, { parent, context: headers, startMs, attributes }) {
       const base = (parent && contexts.get(parent)) ?? propagation.extract(ROOT_CONTEXT, { ...headers });
       const kind = parent === undefined ? SpanKind.SERVER : SpanKind.INTERNAL;
-      const span = tracer.startSpan(parent === undefined ? 'run' : name, { kind, startTime: startMs, attributes }, base);
+      const span = tracer.startSpan(
+        parent === undefined ? 'run' : name,
+        { kind, startTime: startMs, attributes },
+        base,
+      );
       const { traceId, spanId, traceFlags } = span.spanContext();
       const handle: SpanHandle = {
         traceId,

@@ -1,9 +1,8 @@
 import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { type FileStat, fileStat } from './file-stat.ts';
 import { flushDirectories } from './flush.ts';
-import { type Directory, kindOf, refuseForeign } from './gate.ts';
-import { guestText, parseGuestPath, pathLimits } from './guest-path.ts';
+import { type Directory, kindOf, type Name, refuseForeign } from './gate.ts';
+import { parseGuestPath, pathLimits } from './guest-path.ts';
 import { freshName, removeTree } from './remove-tree.ts';
 import { type Charged, charge, openDirectory, type Tree, translatedAsync } from './tree.ts';
 import { translated, WorkspaceError } from './workspace-error.ts';
@@ -117,14 +116,14 @@ function isDirectory(tree: Tree, parts: readonly string[], guest: string): boole
 
 /** Levels of directories below one. */
 async function height(tree: Tree, parts: readonly string[], guest: string): Promise<number> {
-  let level: string[][] = [[...parts]];
+  let level: Name[][] = [[...parts]];
   for (let levels = 0; ; levels++) {
-    const next: string[][] = [];
+    const next: Name[][] = [];
     for (const path of level) {
-      const directory = openDirectory(tree, path, 'rename', levels === 0 ? guest : guestText(path));
+      const directory = openDirectory(tree, path, 'rename', guest);
       try {
-        for (const entry of await readdir(tree.gate.at(directory, '.'), { withFileTypes: true })) {
-          if (entry.isDirectory()) next.push([...path, entry.name]);
+        for (const name of await tree.gate.names(directory)) {
+          if (tree.gate.look(directory, name)?.isDirectory()) next.push([...path, name]);
         }
       } finally {
         tree.gate.close(directory);

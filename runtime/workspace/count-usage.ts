@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Amount } from './allowance.ts';
 import type { Gate, Name } from './gate.ts';
@@ -13,7 +12,7 @@ export async function countUsage(gate: Gate): Promise<Amount> {
   for (let parts = stack.pop(); parts !== undefined; parts = stack.pop()) {
     const directory = gate.open(parts, 'scandir', '/workspace');
     try {
-      for (const name of await readdir(gate.at(directory, '.'), { encoding: 'buffer' })) {
+      for (const name of await gate.names(directory)) {
         const stat = gate.look(directory, name);
         if (stat === undefined) continue;
         used.files++;

@@ -2,7 +2,17 @@
  * The one gate to an agent's files. Every directory is opened by its name inside an already open directory, without
  * following links, so that nothing that is swapped meanwhile leads elsewhere.
  */
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, realpathSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+} from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { translated, WorkspaceError } from './workspace-error.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
@@ -37,6 +47,8 @@ export interface Gate {
   enter(directory: Directory, name: Name): Directory;
   /** The entry as it stands, links not followed; undefined when there is none. */
   look(directory: Directory, name: Name): BigIntStats | undefined;
+  /** Names in an open directory, as bytes: not all are text. */
+  names(directory: Directory): Promise<Buffer[]>;
   /** Opens a regular file with one link. Errors: WorkspaceError ENOENT, EISDIR, ELOOP, EACCES. */
   openFile(directory: Directory, name: string, flags: number, syscall: string, guest: string): number;
   close(directory: Directory): void;
@@ -67,7 +79,7 @@ export function createGate(root: string, descriptors: boolean): Gate {
       const directory = { fd, path, device: stat.dev };
       // Another file system inside the workspace is a mount that nobody asked for.
       if (device !== undefined && stat.dev !== device) throw Object.assign(new Error('mount'), { code: 'EACCES' });
-      if (!descriptors) confirm(directory, stat);
+      if (!descriptors) confirm(directory);
       return directory;
     } catch (error) {
       closeSync(fd);
@@ -76,7 +88,8 @@ export function createGate(root: string, descriptors: boolean): Gate {
   }
 
   /** By path alone a swap goes unseen: the path must still lead, without links, to what was opened. */
-  function confirm(directory: Directory, stat: BigIntStats): void {
+  function confirm(directory: Directory): void {
+    const stat = fstatSync(directory.fd, { bigint: true });
     const now = lstatSync(directory.path, { bigint: true });
     if (now.ino !== stat.ino || now.dev !== stat.dev || realpathSync(directory.path) !== directory.path) {
       throw Object.assign(new Error('swapped'), { code: 'ENOTDIR' });
@@ -102,7 +115,17 @@ export function createGate(root: string, descriptors: boolean): Gate {
       });
     },
     enter: (directory, name) => openDirectory(at(directory, name), `${directory.path}/${name}`, directory.device),
-    look: (directory, name) => lstatSync(at(directory, name), { bigint: true, throwIfNoEntry: false }),
+    look(directory, name) {
+      const stat = lstatSync(at(directory, name), { bigint: true, throwIfNoEntry: false });
+      if (!descriptors) confirm(directory);
+      return stat;
+    },
+    async names(directory) {
+      if (descriptors) return readdir(at(directory, '.'), { encoding: 'buffer' });
+      const names = readdirSync(directory.path, { encoding: 'buffer' });
+      confirm(directory);
+      return names;
+    },
     openFile(directory, name, flags, syscall, guest) {
       return translated(syscall, guest, () => {
         // Looked at first: opening a device can have effects, and a FIFO would wait for a peer.
@@ -116,7 +139,7 @@ export function createGate(root: string, descriptors: boolean): Gate {
           if (stat.ino !== before.ino || stat.dev !== directory.device)
             throw new WorkspaceError('EACCES', syscall, guest);
           refuseForeign(kindOf(stat), syscall, guest);
-          if (!descriptors) confirm(directory, fstatSync(directory.fd, { bigint: true }));
+          if (!descriptors) confirm(directory);
           return fd;
         } catch (error) {
           closeSync(fd);

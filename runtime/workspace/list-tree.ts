@@ -1,5 +1,4 @@
 import type { BigIntStats } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type FileStat, fileStat } from './file-stat.ts';
 import { type Directory, kindOf } from './gate.ts';
@@ -26,7 +25,7 @@ async function listDirectory(tree: Tree, parts: readonly string[], guest: string
 }
 
 async function listOpen(tree: Tree, directory: Directory): Promise<Listed[]> {
-  const names = (await readdir(tree.gate.at(directory, '.'))).sort();
+  const names = (await tree.gate.names(directory)).map(String).sort();
   const items: Listed[] = [];
   for (const [index, name] of names.entries()) {
     if (index % BATCH === BATCH - 1) await nextTurn();

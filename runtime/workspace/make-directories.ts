@@ -43,14 +43,23 @@ export interface Made {
 }
 
 /**
- * Opens a directory and makes what is missing on the way. Synchronous. On an error `made` says what exists already;
+ * Opens a directory and makes what is missing on the way. Synchronous. Only the last `allowed` may be made: what
+ * was found missing and charged, should something else remove directories meanwhile. On an error `made` says what exists already;
  * whoever calls counts `count` and closes `opened` in any case.
  */
-export function enterOrMake(tree: Tree, parts: readonly string[], syscall: string, guest: string, made: Made): void {
+export function enterOrMake(
+  tree: Tree,
+  parts: readonly string[],
+  allowed: number,
+  syscall: string,
+  guest: string,
+  made: Made,
+): void {
   translated(syscall, guest, () => {
-    for (const name of parts) {
+    for (const [index, name] of parts.entries()) {
       const parent = made.directory;
       if (tree.gate.look(parent, name) === undefined) {
+        if (index < parts.length - allowed) throw new WorkspaceError('ENOENT', syscall, guest);
         mkdirSync(tree.gate.at(parent, name), DIRECTORY_MODE);
         made.count++;
       }
@@ -89,7 +98,7 @@ export async function mkdir(tree: Tree, path: string, options: MkdirOptions): Pr
   const made = startMaking(tree, 'mkdir', text);
   try {
     try {
-      enterOrMake(tree, parts, 'mkdir', text, made);
+      enterOrMake(tree, parts, missing, 'mkdir', text, made);
     } finally {
       held.settle(0, made.count);
     }

@@ -26,7 +26,7 @@ export async function removeTree(rubbish: Gate, name: string, gone: (stat: BigIn
       const directory = rubbish.enter(top, next);
       try {
         let count = 0;
-        for (const child of await readdir(rubbish.at(directory, '.'), { encoding: 'buffer' })) {
+        for (const child of await rubbish.names(directory)) {
           if (++count % 500 === 0) await nextTurn();
           const below = rubbish.look(directory, child);
           if (below === undefined) continue;

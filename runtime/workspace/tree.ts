@@ -1,6 +1,6 @@
 import { type BigIntStats, futimesSync } from 'node:fs';
 import { type Allowance, type Amount, type Charge, openCharge, quotaAllowance } from './allowance.ts';
-import type { Directory, Gate } from './gate.ts';
+import type { Directory, Gate, Name } from './gate.ts';
 import { fromHost, translated, WorkspaceError } from './workspace-error.ts';
 
 /** Whose bounds a change counts against. */
@@ -40,7 +40,7 @@ export function assertOpen(tree: Tree, syscall: string, guest: string): void {
 }
 
 /** Opens a directory of the tree. Whoever calls closes it. */
-export function openDirectory(tree: Tree, parts: readonly string[], syscall: string, guest: string): Directory {
+export function openDirectory(tree: Tree, parts: readonly Name[], syscall: string, guest: string): Directory {
   assertOpen(tree, syscall, guest);
   return tree.gate.open(parts, syscall, guest);
 }

@@ -45,6 +45,8 @@ export function fromHost(error: unknown, syscall: string, path: string): Error {
   }
   const known = Object.hasOwn(meanings, code) ? (code as WorkspaceErrorCode) : sameAs[code];
   if (known !== undefined) return new WorkspaceError(known, syscall, path);
+  // Thrown by a condition or an allowance of the caller, not by the host.
+  if (error instanceof Error && !('syscall' in error)) return error;
   return new CordonError('internal', `The workspace failed: ${syscall} '${path}'`, { cause: error });
 }
 

@@ -73,9 +73,8 @@ export function createWorkspaces(options: { root: string; nowMs?: () => number; 
   function makeTree(path: string): Tree {
     const files = `${path}/files`;
     const incomingPath = `${path}/incoming`;
-    mkdirSync(files, { recursive: true, mode: 0o700 });
-    mkdirSync(incomingPath, { recursive: true, mode: 0o700 });
-    flushFolders([path, `${path}/..`, root]);
+    const made = [files, incomingPath].map((folder) => mkdirSync(folder, { recursive: true, mode: 0o700 }));
+    if (made.some((folder) => folder !== undefined)) flushFolders([path, `${path}/..`, root]);
     return {
       gate: createGate(files, descriptors),
       incoming: createGate(incomingPath, descriptors),

@@ -120,7 +120,7 @@ function commit(
   const { parts, text } = target;
   const name = parts.at(-1) as string;
   try {
-    enterOrMake(tree, parts.slice(0, -1), 'open', text, made);
+    enterOrMake(tree, parts.slice(0, -1), Math.max(0, now.missing - 1), 'open', text, made);
     const old = tree.gate.look(made.directory, name);
     translated('open', text, () => renameSync(temporary.path, tree.gate.at(made.directory, name)));
     held.settle(bytes - (old === undefined ? 0 : tree.writers.removed(old)), made.count + (old === undefined ? 1 : 0));

@@ -3,7 +3,12 @@ import { eventsOf, type Service, slowCode, startService } from './service.ts';
 
 let service: Service;
 beforeAll(async () => {
-  service = await startService({ CORDON_CODE_BYTES: '2048', CORDON_INPUT_BYTES: '2048', CORDON_REQUEST_FILES_BYTES: '2048', CORDON_BODY_BYTES: '65536' });
+  service = await startService({
+    CORDON_CODE_BYTES: '2048',
+    CORDON_INPUT_BYTES: '2048',
+    CORDON_REQUEST_FILES_BYTES: '2048',
+    CORDON_BODY_BYTES: '65536',
+  });
 });
 afterAll(() => service.close());
 
@@ -11,7 +16,13 @@ describe('the three ways to wait', () => {
   test('a run answers 200 with its record when it ends within the wait', async () => {
     const { status, json, headers } = await service.run('6*7', { metadata: { job: 'a' } });
     expect(status).toBe(200);
-    expect(json).toMatchObject({ status: 'succeeded', result: 42, agent: 'default', tenant: 'default', metadata: { job: 'a' } });
+    expect(json).toMatchObject({
+      status: 'succeeded',
+      result: 42,
+      agent: 'default',
+      tenant: 'default',
+      metadata: { job: 'a' },
+    });
     expect(json.id).toMatch(/^run_/);
     expect(headers.get('location')).toBe(`/v1/runs/${json.id}`);
     expect(headers.get('x-trace-id')).toBe(json.traceId);
@@ -20,7 +31,11 @@ describe('the three ways to wait', () => {
 
   test('guest code that throws is still 200', async () => {
     const { status, json } = await service.run('throw new TypeError("mine")');
-    expect({ status, run: json.status, name: json.error.name }).toEqual({ status: 200, run: 'failed', name: 'TypeError' });
+    expect({ status, run: json.status, name: json.error.name }).toEqual({
+      status: 200,
+      run: 'failed',
+      name: 'TypeError',
+    });
   });
 
   test('when the wait is over the answer is 202, and the run goes on to its end', async () => {
@@ -40,12 +55,18 @@ describe('the three ways to wait', () => {
   });
 
   test('an event stream shows the run from its first event to its record', async () => {
-    const { status, text, headers } = await service.run('console.log("hello"); 5', {}, { headers: { accept: 'text/event-stream' } });
+    const { status, text, headers } = await service.run(
+      'console.log("hello"); 5',
+      {},
+      { headers: { accept: 'text/event-stream' } },
+    );
     expect(status).toBe(200);
     expect(headers.get('content-type')).toMatch(/^text\/event-stream/);
     const events = eventsOf(text);
     expect(events.map(({ id }) => id)).toEqual(events.map((_, index) => index + 1));
-    expect(events.every(({ id, event, data }) => data.seq === id && data.type === event && typeof data.at === 'string')).toBe(true);
+    expect(
+      events.every(({ id, event, data }) => data.seq === id && data.type === event && typeof data.at === 'string'),
+    ).toBe(true);
     expect(events.find(({ event }) => event === 'stdout')?.data.text).toBe('hello\n');
     const last = events.at(-1);
     expect(last?.event).toBe('finished');
@@ -57,7 +78,9 @@ describe('the three ways to wait', () => {
     const all = eventsOf((await service.call('GET', `/v1/runs/${json.id}/events`)).text);
     const rest = await service.call('GET', `/v1/runs/${json.id}/events`, { headers: { 'last-event-id': '2' } });
     expect(eventsOf(rest.text)).toEqual(all.slice(2));
-    expect((await service.call('GET', `/v1/runs/${json.id}/events`, { headers: { 'last-event-id': 'x' } })).status).toBe(400);
+    expect(
+      (await service.call('GET', `/v1/runs/${json.id}/events`, { headers: { 'last-event-id': 'x' } })).status,
+    ).toBe(400);
   });
 });
 
@@ -80,9 +103,27 @@ describe('what is refused before anything runs', () => {
     ['a limit that is no number', { ...run, limits: { cpuMs: '5' } }, '400 validation_failed limits.cpuMs'],
     ['a limit that is null', { ...run, limits: { cpuMs: null } }, '400 validation_failed limits.cpuMs'],
     ['a limit above its ceiling', { ...run, limits: { ramBytes: 2 ** 40 } }, '400 validation_failed limits.ramBytes'],
-    ['a file outside of the workspace', { ...run, files: [{ path: '../x', content: '' }] }, '400 validation_failed files.0.path'],
-    ['a file with bad base64', { ...run, files: [{ path: 'x', content: '*', encoding: 'base64' }] }, '400 validation_failed files.0.content'],
-    ['one path twice', { ...run, files: [{ path: 'x', content: '' }, { path: './x', content: '' }] }, '400 validation_failed files.1.path'],
+    [
+      'a file outside of the workspace',
+      { ...run, files: [{ path: '../x', content: '' }] },
+      '400 validation_failed files.0.path',
+    ],
+    [
+      'a file with bad base64',
+      { ...run, files: [{ path: 'x', content: '*', encoding: 'base64' }] },
+      '400 validation_failed files.0.content',
+    ],
+    [
+      'one path twice',
+      {
+        ...run,
+        files: [
+          { path: 'x', content: '' },
+          { path: './x', content: '' },
+        ],
+      },
+      '400 validation_failed files.1.path',
+    ],
     ['metadata that is no text', { ...run, metadata: { a: 1 } }, '400 validation_failed metadata.a'],
     ['an image for an isolate', { ...run, driver: 'isolate', image: 'debian' }, '400 validation_failed image'],
     ['an unknown agent', { ...run, agent: 'nobody' }, '404 not_found undefined'],
@@ -92,7 +133,11 @@ describe('what is refused before anything runs', () => {
     ['files above their limit', { ...run, files: [{ path: 'x', content: 'x'.repeat(2049) }] }, '413 too_large files'],
     ['a body above its limit', { ...run, input: 'x'.repeat(65536) }, '413 too_large body'],
     ['a body that is no object', [run], '400 validation_failed body'],
-    ['nesting that would overflow a stack', { ...run, input: JSON.parse('['.repeat(900) + ']'.repeat(900)) }, '400 validation_failed body'],
+    [
+      'nesting that would overflow a stack',
+      { ...run, input: JSON.parse('['.repeat(900) + ']'.repeat(900)) },
+      '400 validation_failed body',
+    ],
     ['a language that nothing here runs', { ...run, language: 'shell' }, '503 driver_unavailable undefined'],
     ['a driver that does not run the language', { ...run, driver: 'container' }, '503 driver_unavailable undefined'],
   ])('%s', async (_what, body, expected) => {
@@ -100,7 +145,9 @@ describe('what is refused before anything runs', () => {
   });
 
   test('1e999 is no limit', async () => {
-    expect(await field('{"language":"javascript","code":"1","limits":{"wallMs":1e999}}')).toBe('400 validation_failed limits.wallMs');
+    expect(await field('{"language":"javascript","code":"1","limits":{"wallMs":1e999}}')).toBe(
+      '400 validation_failed limits.wallMs',
+    );
   });
 
   test.each([
@@ -108,7 +155,10 @@ describe('what is refused before anything runs', () => {
     ['another content type', { 'content-type': 'text/plain' }],
     ['a form', { 'content-type': 'application/x-www-form-urlencoded' }],
   ])('a body with %s is validated all the same', async (_what, headers) => {
-    const bad = await service.call('POST', '/v1/runs', { body: '{"language":"javascript","code":"1","more":1}', headers });
+    const bad = await service.call('POST', '/v1/runs', {
+      body: '{"language":"javascript","code":"1","more":1}',
+      headers,
+    });
     expect([bad.status, bad.json.errors[0].field]).toEqual([400, 'more']);
     const good = await service.call('POST', '/v1/runs', { body: '{"language":"javascript","code":"1"}', headers });
     expect(good.status).toBe(200);
@@ -136,7 +186,8 @@ describe('lists', () => {
   test('newest first, page by page, by agent, status and metadata', async () => {
     await service.call('POST', '/v1/agents', { body: { id: 'lister' } });
     const ids: string[] = [];
-    for (const job of ['a', 'b', 'a', 'a']) ids.unshift((await service.run('1', { agent: 'lister', metadata: { 'the job': job } })).json.id);
+    for (const job of ['a', 'b', 'a', 'a'])
+      ids.unshift((await service.run('1', { agent: 'lister', metadata: { 'the job': job } })).json.id);
     const listed = async (query: string) => (await service.call('GET', `/v1/runs?agent=lister&${query}`)).json;
     const first = await listed('limit=3');
     expect(first.items.map((run: { id: string }) => run.id)).toEqual(ids.slice(0, 3));
@@ -148,19 +199,29 @@ describe('lists', () => {
     expect((await listed('status=succeeded&metadata.the%20job=a')).items).toHaveLength(3);
   });
 
-  test.each(['limit=0', 'limit=201', 'limit=-1', 'limit=1.5', 'limit=x', 'cursor=nonsense', 'cursor=', 'status=done', 'owner=me'])(
-    '%s is refused with the name of the parameter',
-    async (query) => {
-      const { status, json } = await service.call('GET', `/v1/runs?${query}`);
-      expect([status, json.errors[0].field]).toEqual([400, query.split('=')[0]]);
-    },
-  );
+  test.each([
+    'limit=0',
+    'limit=201',
+    'limit=-1',
+    'limit=1.5',
+    'limit=x',
+    'cursor=nonsense',
+    'cursor=',
+    'status=done',
+    'owner=me',
+  ])('%s is refused with the name of the parameter', async (query) => {
+    const { status, json } = await service.call('GET', `/v1/runs?${query}`);
+    expect([status, json.errors[0].field]).toEqual([400, query.split('=')[0]]);
+  });
 });
 
 describe('the life of a run', () => {
   test('include=source adds code and input, and nothing else is a value of include', async () => {
     const { json } = await service.run('input.a', { input: { a: [1, null] } });
-    expect((await service.call('GET', `/v1/runs/${json.id}?include=source`)).json).toMatchObject({ code: 'input.a', input: { a: [1, null] } });
+    expect((await service.call('GET', `/v1/runs/${json.id}?include=source`)).json).toMatchObject({
+      code: 'input.a',
+      input: { a: [1, null] },
+    });
     const plain = (await service.call('GET', `/v1/runs/${json.id}`)).json;
     expect([plain.code, plain.input]).toEqual([undefined, undefined]);
     expect((await service.call('GET', `/v1/runs/${json.id}?include=secrets`)).status).toBe(400);
@@ -181,7 +242,8 @@ describe('the life of a run', () => {
     await expect.poll(async () => (await service.call('GET', `/v1/runs/${json.id}`)).json.status).toBe('succeeded');
     const deletion = await service.call('DELETE', `/v1/runs/${json.id}`);
     expect([deletion.status, deletion.text]).toEqual([204, '']);
-    for (const method of ['GET', 'DELETE']) expect((await service.call(method, `/v1/runs/${json.id}`)).status).toBe(404);
+    for (const method of ['GET', 'DELETE'])
+      expect((await service.call(method, `/v1/runs/${json.id}`)).status).toBe(404);
     expect((await service.call('GET', `/v1/runs/${json.id}/events`)).status).toBe(404);
   });
 

@@ -1,6 +1,7 @@
 /** The real app on the real runtime, in a data directory of its own. Tests hand it requests; a few need a port. */
-import { readFile, rm } from 'node:fs/promises';
+
 import { mkdtempSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -46,7 +47,12 @@ export async function startService(env: Record<string, string> = {}) {
     app.request(`http://cordon.test${path}`, {
       method,
       headers: { ...(key !== null && { authorization: `Bearer ${key}` }), ...headers },
-      ...(body !== undefined && { body: typeof body === 'string' || body instanceof Uint8Array ? (body as BodyInit) : JSON.stringify(body) }),
+      ...(body !== undefined && {
+        body:
+          typeof body === 'string' || body instanceof Uint8Array
+            ? (body as Uint8Array<ArrayBuffer>)
+            : JSON.stringify(body),
+      }),
     });
 
   async function call(method: string, path: string, ask?: Ask): Promise<Reply> {
@@ -65,7 +71,9 @@ export async function startService(env: Record<string, string> = {}) {
       call('POST', '/v1/runs', { ...ask, body: { language: 'javascript', code, ...more } }),
     /** The secret of a new key. */
     async key(role: string, tenant = 'default'): Promise<string> {
-      const made = await call('POST', '/v1/keys', { body: { name: role, role, ...(role !== 'operator' && { tenant }) } });
+      const made = await call('POST', '/v1/keys', {
+        body: { name: role, role, ...(role !== 'operator' && { tenant }) },
+      });
       return made.json.key;
     },
     /** The base URL of the service on a port of its own. */
@@ -98,12 +106,18 @@ async function answerOf(request: Response | Promise<Response>): Promise<Reply> {
 }
 
 /** Parses a whole event stream. */
-export function eventsOf(text: string): { id: number; event: string; data: Record<string, unknown> & { seq: number } }[] {
+export function eventsOf(
+  text: string,
+): { id: number; event: string; data: Record<string, unknown> & { seq: number } }[] {
   return text
     .split('\n\n')
     .filter((block) => block.includes('data:'))
     .map((block) => {
-      const field = (name: string) => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? '';
+      const field = (name: string) =>
+        block
+          .split('\n')
+          .find((line) => line.startsWith(`${name}: `))
+          ?.slice(name.length + 2) ?? '';
       return { id: Number(field('id')), event: field('event'), data: JSON.parse(field('data')) };
     });
 }

@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 import { decodeKey, encodeKey, prefixBounds } from '../../runtime/store/key-code.ts';
 import type { Key } from '../../runtime/store/store.ts';
 
-const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 6 }), fc.constantFrom('', '\0', 'a', 'a\0', 'a\0b', 'é', '\u{10ffff}'));
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 6 }),
+  fc.constantFrom('', '\0', 'a', 'a\0', 'a\0b', 'é', '\u{10ffff}'),
+);
 const part = fc.oneof(text, fc.double({ noNaN: true }), fc.integer());
 const key = fc.array(part, { minLength: 1, maxLength: 4 });
 
@@ -12,14 +15,19 @@ function compareKeys(a: Key, b: Key): number {
   for (let i = 0; i < Math.min(a.length, b.length); i++) {
     const [x, y] = [a[i]!, b[i]!];
     if (typeof x !== typeof y) return typeof x === 'number' ? -1 : 1;
-    const order = typeof x === 'number' ? x - (y as number) || 0 : Buffer.compare(Buffer.from(x), Buffer.from(y as string));
+    const order =
+      typeof x === 'number' ? x - (y as number) || 0 : Buffer.compare(Buffer.from(x), Buffer.from(y as string));
     if (order !== 0) return order;
   }
   return a.length - b.length;
 }
 
 test('a key comes back as it was', () => {
-  fc.assert(fc.property(key, (parts) => expect(decodeKey(encodeKey(parts))).toEqual(parts.map((p) => (p === 0 ? 0 : p)))));
+  fc.assert(
+    fc.property(key, (parts) => {
+      expect(decodeKey(encodeKey(parts))).toEqual(parts.map((p) => (p === 0 ? 0 : p)));
+    }),
+  );
 });
 
 test('encoded keys sort as their parts do', () => {

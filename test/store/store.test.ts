@@ -198,46 +198,50 @@ test('reads agree with a model, inside and outside of transactions, whatever is 
   const name = (k: Key) => JSON.stringify(k);
   let round = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.array(step, { maxLength: 6 }), { maxLength: 5 }), fc.array(question), async (batches, questions) => {
-      const root = round++;
-      const model = new Map<string, { key: Key; value: number }>();
-      const answer = ({ prefix, rest, reverse, limit }: (typeof questions)[number]) => {
-        const keys = [...model.values()].sort((a, b) => compare(a.key, b.key));
-        const after = rest && [...prefix, ...rest];
-        const found = keys
-          .filter((entry) => prefix.every((p, i) => entry.key[i] === p))
-          .filter((entry) => !after || (reverse ? compare(entry.key, after) < 0 : compare(entry.key, after) > 0));
-        if (reverse) found.reverse();
-        return found.slice(0, limit);
-      };
-      const options = ({ prefix, rest, reverse, limit }: (typeof questions)[number]) => ({
-        prefix: [root, ...prefix],
-        reverse,
-        ...(rest ? { after: [root, ...prefix, ...rest] } : {}),
-        ...(limit === undefined ? {} : { limit }),
-      });
-      const shown = (entries: Entry<number>[]) => entries.map((e) => ({ key: e.key.slice(1), value: e.value }));
-      const writes: Promise<unknown>[] = [];
-      for (const [i, batch] of batches.entries()) {
-        writes.push(
-          store.transaction((tx) => {
-            for (const { key: k, value } of batch) {
-              if (value === undefined) {
-                tx.delete([root, ...k]);
-                model.delete(name(k));
-              } else {
-                tx.put([root, ...k], value);
-                model.set(name(k), { key: k, value });
+    fc.asyncProperty(
+      fc.array(fc.array(step, { maxLength: 6 }), { maxLength: 5 }),
+      fc.array(question),
+      async (batches, questions) => {
+        const root = round++;
+        const model = new Map<string, { key: Key; value: number }>();
+        const answer = ({ prefix, rest, reverse, limit }: (typeof questions)[number]) => {
+          const keys = [...model.values()].sort((a, b) => compare(a.key, b.key));
+          const after = rest && [...prefix, ...rest];
+          const found = keys
+            .filter((entry) => prefix.every((p, i) => entry.key[i] === p))
+            .filter((entry) => !after || (reverse ? compare(entry.key, after) < 0 : compare(entry.key, after) > 0));
+          if (reverse) found.reverse();
+          return found.slice(0, limit);
+        };
+        const options = ({ prefix, rest, reverse, limit }: (typeof questions)[number]) => ({
+          prefix: [root, ...prefix],
+          reverse,
+          ...(rest ? { after: [root, ...prefix, ...rest] } : {}),
+          ...(limit === undefined ? {} : { limit }),
+        });
+        const shown = (entries: Entry<number>[]) => entries.map((e) => ({ key: e.key.slice(1), value: e.value }));
+        const writes: Promise<unknown>[] = [];
+        for (const [i, batch] of batches.entries()) {
+          writes.push(
+            store.transaction((tx) => {
+              for (const { key: k, value } of batch) {
+                if (value === undefined) {
+                  tx.delete([root, ...k]);
+                  model.delete(name(k));
+                } else {
+                  tx.put([root, ...k], value);
+                  model.set(name(k), { key: k, value });
+                }
               }
-            }
-            for (const q of questions) expect(shown(tx.range<number>(options(q)))).toEqual(answer(q));
-          }),
-        );
-        if (i % 2 === 1) await new Promise((resolve) => setImmediate(resolve));
-      }
-      await Promise.all(writes);
-      for (const q of questions) expect(shown(await store.range<number>(options(q)))).toEqual(answer(q));
-    }),
+              for (const q of questions) expect(shown(tx.range<number>(options(q)))).toEqual(answer(q));
+            }),
+          );
+          if (i % 2 === 1) await new Promise((resolve) => setImmediate(resolve));
+        }
+        await Promise.all(writes);
+        for (const q of questions) expect(shown(await store.range<number>(options(q)))).toEqual(answer(q));
+      },
+    ),
     { numRuns: 150 },
   );
 });
@@ -250,3 +254,22 @@ function compare(a: Key, b: Key): number {
   }
   return a.length - b.length;
 }
+
+test('what was written long ago, lately or just now is read alike', async () => {
+  const store = await scratchStore();
+  const size = (i: number) => (i % 100 === 0 ? 40_000 : 2000);
+  for (const round of [1, 2]) {
+    // More than the store keeps in memory.
+    for (let i = 0; i < 6000; i += 500)
+      await store.transaction((tx) => {
+        for (let j = i; j < i + 500; j++) tx.put([j], `${round}`.repeat(size(round + j)));
+      });
+    await store.transaction((tx) => {
+      for (let i = 0; i < 6000; i += 7) tx.delete([i]);
+    });
+    for (let i = 0; i < 6000; i++) {
+      const expected = i % 7 === 0 ? undefined : `${round}`.repeat(size(round + i));
+      if ((await get(store, i)) !== expected) expect.fail(`key ${i} in round ${round}`);
+    }
+  }
+});

@@ -17,7 +17,10 @@ test('a line is one JSON object with level, time, message and the ids', () => {
 
 test('a key that slips into a line is not written', () => {
   const { log, lines } = gather();
-  log.error({ authorization: 'Bearer ck_1', key: 'ck_2', headers: { authorization: 'Bearer ck_3', 'x-api-key': 'ck_4' } }, 'oops');
+  log.error(
+    { authorization: 'Bearer ck_1', key: 'ck_2', headers: { authorization: 'Bearer ck_3', 'x-api-key': 'ck_4' } },
+    'oops',
+  );
   expect(lines.join('')).not.toMatch(/ck_\d/);
 });
 
@@ -41,9 +44,18 @@ test('flush writes the last lines before the process exits, to standard error', 
   const module = new URL('../../runtime/telemetry/log.ts', import.meta.url).href;
   const code = `const { createLog } = await import('${module}'); const log = createLog('info'); process.on('exit', log.flush);
     for (let i = 0; i < 1000; i++) log.info({ i }, 'line'); process.exit(0);`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
-  const lines = stderr.trim().split('\n').map((line) => JSON.parse(line).i);
-  expect({ status, stdout, lines }).toEqual({ status: 0, stdout: '', lines: Array.from({ length: 1000 }, (_, i) => i) });
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    encoding: 'utf8',
+  });
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).i);
+  expect({ status, stdout, lines }).toEqual({
+    status: 0,
+    stdout: '',
+    lines: Array.from({ length: 1000 }, (_, i) => i),
+  });
 });
 
 test('a reader of the log that goes away does not end the service', () => {

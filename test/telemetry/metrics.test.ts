@@ -20,7 +20,13 @@ test('requests and runs are counted by status', async () => {
 test('gauges are looked up when they are asked for', async () => {
   const metrics = createMetrics();
   let queued = 3;
-  metrics.observe({ queuedRuns: () => queued, runningRuns: () => 2, workers: () => 5, blankWorkers: () => 4, storeBytes: () => 4096 });
+  metrics.observe({
+    queuedRuns: () => queued,
+    runningRuns: () => 2,
+    workers: () => 5,
+    blankWorkers: () => 4,
+    storeBytes: () => 4096,
+  });
   expect(await metrics.text()).toContain('cordon_queued_runs 3');
   queued = 7;
   const text = await metrics.text();

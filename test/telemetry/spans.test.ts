@@ -27,7 +27,12 @@ test('steps are children of the run, with their time and attributes', async () =
   const queue = run.start('queue', { attributes: { position: 2 } });
   await new Promise((resolve) => setTimeout(resolve, 20));
   const record = queue.end({ attributes: { fair: true } });
-  expect(record).toMatchObject({ name: 'queue', spanId: queue.spanId, parentSpanId: run.spanId, attributes: { position: 2, fair: true } });
+  expect(record).toMatchObject({
+    name: 'queue',
+    spanId: queue.spanId,
+    parentSpanId: run.spanId,
+    attributes: { position: 2, fair: true },
+  });
   expect(record.durationMs).toBeGreaterThan(15);
   expect(Math.abs(record.startMs + record.durationMs - Date.now())).toBeLessThan(1000);
 });
@@ -35,7 +40,11 @@ test('steps are children of the run, with their time and attributes', async () =
 test('a step that throws ends as failed and passes the error on', async () => {
   const run = startRunTrace(localSpans, {});
   const records: SpanRecord[] = [];
-  const work = run.span('lease', () => Promise.reject(new RangeError('none left')), (record) => records.push(record));
+  const work = run.span(
+    'lease',
+    () => Promise.reject(new RangeError('none left')),
+    (record) => records.push(record),
+  );
   await expect(work).rejects.toThrow('none left');
   expect(records).toMatchObject([{ name: 'lease', attributes: { error: 'RangeError' } }]);
 });

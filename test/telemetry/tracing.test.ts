@@ -22,7 +22,10 @@ const collector: Server = createServer(async (request, response) => {
   if (request.url === '/v1/traces') {
     for (const { resource, scopeSpans } of JSON.parse(body).resourceSpans) {
       const name = resource.attributes.find((entry: { key: string }) => entry.key === 'service.name');
-      received.push({ service: name.value.stringValue, spans: scopeSpans.flatMap((scope: { spans: ExportedSpan[] }) => scope.spans) });
+      received.push({
+        service: name.value.stringValue,
+        spans: scopeSpans.flatMap((scope: { spans: ExportedSpan[] }) => scope.spans),
+      });
     }
   } else received.push({ service: `unexpected ${request.url}`, spans: [] });
   response.setHeader('content-type', 'application/json').end('{}');
@@ -41,13 +44,18 @@ afterAll(() => {
 
 test('a run reaches the collector as one trace, below the span of its caller', async () => {
   const caller = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
-  const run = telemetry.startRun({ traceparent: `00-${caller.traceId}-${caller.spanId}-01` }, { 'cordon.run_id': 'run_1' });
+  const run = telemetry.startRun(
+    { traceparent: `00-${caller.traceId}-${caller.spanId}-01` },
+    { 'cordon.run_id': 'run_1' },
+  );
   expect(run.traceId).toBe(caller.traceId);
   const records = [];
   for (const step of ['admission', 'queue', 'lease', 'execute', 'settle'] as const) records.push(run.start(step).end());
-  await run.span('execute', async () => {
-    throw new Error('boom');
-  }).catch(() => {});
+  await run
+    .span('execute', async () => {
+      throw new Error('boom');
+    })
+    .catch(() => {});
   const root = run.end({ attributes: { status: 'succeeded' } });
   const own = telemetry.startRun({});
   own.end();
@@ -56,7 +64,15 @@ test('a run reaches the collector as one trace, below the span of its caller', a
   const spans = received.flatMap((batch) => batch.spans);
   expect(received.every(({ service }) => service === 'cordon')).toBe(true);
   const mine = spans.filter((span) => span.traceId === caller.traceId);
-  expect(mine.map((span) => span.name).sort()).toEqual(['admission', 'execute', 'execute', 'lease', 'queue', 'run', 'settle']);
+  expect(mine.map((span) => span.name).sort()).toEqual([
+    'admission',
+    'execute',
+    'execute',
+    'lease',
+    'queue',
+    'run',
+    'settle',
+  ]);
   const exported = mine.find((span) => span.name === 'run');
   expect(exported).toMatchObject({ spanId: root.spanId, parentSpanId: caller.spanId });
   for (const record of records) {

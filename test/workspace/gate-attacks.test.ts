@@ -1,11 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmdirSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -175,8 +174,12 @@ describe.each([
     await w.remove('fifo', how);
   });
 
-  test.skipIf(process.getuid?.() !== 0)('a device is not opened (needs root to plant it)', async () => {
-    execFileSync('mknod', [join(s.files, 'zero'), 'c', '1', '5']);
+  test('a device is not opened', async (context) => {
+    try {
+      execFileSync('mknod', [join(s.files, 'zero'), 'c', '1', '5'], { stdio: 'ignore' });
+    } catch {
+      return context.skip('planting a device needs root with CAP_MKNOD');
+    }
     expect(await codeOf(s.workspace.open('zero'))).toBe('EACCES');
     expect(await codeOf(s.workspace.writeRange('zero', 0, bytes('x'), how))).toBe('EACCES');
     expect(await s.workspace.list('/workspace')).toEqual([]);
@@ -202,6 +205,7 @@ describe.each([
     })();
     const seen = new Set<string>();
     for (let i = 0; i < 300; i++) {
+      await new Promise(setImmediate);
       await Promise.all([
         text(s.workspace, 'dir/canary').then(
           (content) => seen.add(content),
@@ -271,71 +275,6 @@ describe.each([
     expect(await codeOf(s.workspace.rename('/workspace', 'a', how))).toBe('EACCES');
     expect(await codeOf(s.workspace.write('/workspace', bytes('x'), how))).toBe('EISDIR');
   });
-});
-
-test('a process that swaps a directory for a link all the time gets nothing read from or written to the host', async () => {
-  const s = await scratch();
-  const canary = join(s.outside, 'canary');
-  writeFileSync(canary, 'secret');
-  mkdirSync(join(s.files, 'dir'));
-  writeFileSync(join(s.files, 'dir', 'canary'), 'inside');
-  const swap = `const fs = require('fs'); const [dir, aside, out] = process.argv.slice(1); let n = 0;
-    const end = Date.now() + 1500;
-    while (Date.now() < end) {
-      fs.renameSync(dir, aside); fs.symlinkSync(out, dir); fs.unlinkSync(dir); fs.renameSync(aside, dir); n++;
-    }
-    process.exitCode = n > 100 ? 0 : 1;`;
-  const child = spawn(process.execPath, ['-e', swap, join(s.files, 'dir'), join(s.files, 'aside'), s.outside]);
-  const exit = new Promise((resolve) => child.once('exit', resolve));
-  let running = true;
-  void exit.then(() => {
-    running = false;
-  });
-  const seen = new Set<string>();
-  while (running) {
-    await text(s.workspace, 'dir/canary').then(
-      (content) => seen.add(content),
-      (error) => seen.add(error.code),
-    );
-    await s.workspace.write('dir/new', bytes('x'), { ...how, durable: false }).catch(() => {});
-    await s.workspace.append('dir/canary', bytes(''), { ...how, durable: false }).catch(() => {});
-    await s.workspace.mkdir('dir/made', how).catch(() => {});
-    await s.workspace.remove('dir/made', how).catch(() => {});
-    for await (const { path } of s.workspace.walk('/workspace')) seen.add(path.split('/').at(-1) as string);
-  }
-  expect(await exit).toBe(0);
-  expect(seen).toContain('inside');
-  const inside = ['inside', 'ENOTDIR', 'ENOENT', 'ELOOP', 'EACCES', 'dir', 'aside', 'canary', 'new', 'made'];
-  expect([...seen].filter((what) => !inside.includes(what))).toEqual([]);
-  expect(readdirSync(s.outside).sort()).toEqual(['canary', 'root']);
-  expect(readFileSync(canary, 'utf8')).toBe('secret');
-});
-
-test('the walk stays in the directory it opened when that is moved away meanwhile', async () => {
-  const s = await scratch();
-  for (let i = 0; i < 20; i++)
-    await s.workspace.write(`d${i}/f`, bytes('x'), { ...how, parents: true, durable: false });
-  const seen: string[] = [];
-  for await (const { path } of s.workspace.walk('/workspace')) {
-    if (seen.push(path) === 3) {
-      unlinkSync(join(s.files, 'd5', 'f'));
-      rmdirSync(join(s.files, 'd5'));
-      symlinkSync(s.outside, join(s.files, 'd5'));
-    }
-  }
-  expect(seen).toContain('d9/f');
-  expect(seen.filter((path) => path.startsWith('d5/'))).toEqual([]);
-});
-
-test('ten gigabytes of hole: ranges are read, nothing is loaded whole, and it counts in full', async () => {
-  const s = await scratch();
-  execFileSync('truncate', ['-s', '10G', join(s.files, 'hole')]);
-  expect((await s.workspace.stat('hole')).bytes).toBe(10 * 1024 ** 3);
-  const file = await s.workspace.open('hole');
-  expect(await file.read({ offset: 10 * 1024 ** 3 - 3, length: 100 })).toHaveLength(3);
-  file.close();
-  expect(await codeOf(s.workspace.writeRange('hole', 20 * 1024 ** 3, bytes('x'), how))).toBe('quota_exceeded');
-  expect(await codeOf(s.workspace.copy('hole', 'copy', how))).toBe('quota_exceeded');
 });
 
 test('no tenant or agent name leads elsewhere', async () => {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CordonError } from '../../runtime/errors.ts';
 import { createWorkspaces } from '../../runtime/workspace/workspace.ts';
-import { bytes, codeOf, owner, scratch, text } from './scratch.ts';
+import { bytes, codeOf, owner, quota, scratch, text } from './scratch.ts';
 
 const loose = { durable: false };
 
@@ -90,6 +90,17 @@ test('a write in place that loses its file meanwhile leaves no usage behind', as
     const stored = (await Array.fromAsync(w.walk('/workspace'))).reduce((sum, file) => sum + file.bytes, 0);
     expect(w.usage().bytes).toBe(stored);
   }
+});
+
+test('ten gigabytes of hole: ranges are read, nothing is loaded whole, and it counts in full', async () => {
+  const s = await scratch();
+  execFileSync('truncate', ['-s', '10G', join(s.files, 'hole')]);
+  expect((await s.workspace.stat('hole')).bytes).toBe(10 * 1024 ** 3);
+  const file = await s.workspace.open('hole');
+  expect(await file.read({ offset: 10 * 1024 ** 3 - 3, length: 100 })).toHaveLength(3);
+  file.close();
+  expect(await codeOf(s.workspace.writeRange('hole', 20 * 1024 ** 3, bytes('x'), { quota }))).toBe('quota_exceeded');
+  expect(await codeOf(s.workspace.copy('hole', 'copy', { quota }))).toBe('quota_exceeded');
 });
 
 test('what something else planted counts: links, holes, names that cannot be said', async () => {

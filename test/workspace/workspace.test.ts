@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text as collect } from 'node:stream/consumers';
@@ -48,7 +48,7 @@ test('wx and ax refuse what exists; concurrent wx: one wins', async () => {
 
 test('appends come one after the other, each in one piece', async () => {
   const { workspace: w } = await scratch();
-  const lines = Array.from({ length: 40 }, (_, n) => `${n}`.padStart(3, '0').repeat(20_000) + '\n');
+  const lines = Array.from({ length: 40 }, (_, n) => `${String(n).padStart(3, '0').repeat(20_000)}\n`);
   await Promise.all(lines.map((line) => w.append('log', bytes(line), { ...how, durable: false })));
   const written = (await text(w, 'log')).trimEnd().split('\n');
   expect(written.sort()).toEqual(lines.map((line) => line.trimEnd()).sort());
@@ -234,4 +234,47 @@ test('a forgotten agent has nothing left, and work under way does not touch its 
   expect(successor.usage()).toEqual({ bytes: 0, files: 0 });
   expect(await text(other, 'keep')).toBe('x');
   expect(readdirSync(join(s.root, '.removed'))).toEqual([]);
+});
+
+test.skipIf(!existsSync('/proc/self/fd'))('no operation keeps a descriptor, whether it succeeds or fails', async () => {
+  const { workspace: w } = await scratch();
+  const run = async () => {
+    await w.write('a/b/f', bytes('x'), { ...how, parents: true });
+    const broken = Readable.from(
+      (async function* () {
+        yield bytes('x');
+        throw new Error('broken');
+      })(),
+    );
+    await Promise.allSettled([
+      w.stat('a/b/f'),
+      w.stat('a/x/f'),
+      text(w, 'a/b/f'),
+      w.open('a/b/f/'),
+      w.open('a'),
+      w.write('a', bytes('x'), how),
+      w.write('a/b/f/g', bytes('x'), { ...how, parents: true }),
+      w.write('g', broken, how),
+      w.write('g', bytes('x'), { quota: { bytes: 0, files: 0 } }),
+      w.append('a/b/f', bytes('x'), how),
+      w.append('a/b/f', bytes('x'), { quota: { bytes: 0, files: 0 } }),
+      w.append('a/n', bytes('x'), how),
+      w.truncate('a', 1, how),
+      w.mkdir('a/b/f/c', { ...how, recursive: true }),
+      w.mkdir('m/n', { ...how, recursive: true }),
+      w.rename('a/none', 'b', how),
+      w.rename('a/b', 'm/b', how),
+      w.copy('m/b/f', 'c', how),
+      w.sync(['a/b/f', 'none', 'm']),
+      w.list('a'),
+      w.list('none'),
+    ]);
+    for await (const _ of w.walk('/workspace')) break;
+    await Promise.all((await w.list('/workspace')).map(({ path }) => w.remove(path, { ...how, recursive: true })));
+    expect(w.usage()).toEqual({ bytes: 0, files: 0 });
+  };
+  await run();
+  const before = readdirSync('/proc/self/fd').length;
+  for (let n = 0; n < 5; n++) await run();
+  expect(readdirSync('/proc/self/fd').length).toBe(before);
 });

@@ -42,7 +42,7 @@ export async function createIsolateDriver(options: IsolateDriverOptions): Promis
   });
   await pool.open();
   const probed = await probeIsolate((owner, program, host) => lease(owner).then((leased) => leased.execute(program, host)));
-  walls.reportIsolate(probed);
+  walls.reportIsolate({ stands: probed.stands, detail: probed.detail });
   await pool.forget(probed.owner);
   const missing = walls.missing(options.requireWalls.includes('all') ? 'all' : options.requireWalls).map((wall) => wall.name);
 

@@ -45,6 +45,8 @@ const workerMessage = z.discriminatedUnion('t', [
   z.strictObject({ t: z.literal('call'), run, id: count, op: text.max(64), args: z.unknown() }),
   z.strictObject({ t: z.literal('waiting'), run, waiting: z.boolean() }),
   z.strictObject({ t: z.literal('growth'), run, bytes: z.number() }),
+  /** It ends the run at a limit, but V8 has not let go of it yet. */
+  z.strictObject({ t: z.literal('ending'), run, end: text, cpuMs: z.number().nonnegative() }),
   z.strictObject({
     t: z.literal('ended'),
     run,

@@ -6,6 +6,8 @@ import type { WorkerProcess } from './walls/walls.ts';
 
 /** Largest frame of a worker: a result or a file chunk with room to spare. A larger one costs it its life. */
 const MAX_FRAME_BYTES = 96 * 1024 * 1024;
+/** What a worker may leave unread before it counts as broken: our memory is not its store. */
+const MAX_UNREAD_BYTES = 512 * 1024 * 1024;
 /** How long a worker may take to end a run softly before it is killed. */
 const STOP_GRACE_MS = 1000;
 
@@ -29,6 +31,7 @@ interface Entry {
   program: Program;
   host: GuestHost;
   cause: StopCause | undefined;
+  cpuMs: number;
   growth: number;
   grace: NodeJS.Timeout | undefined;
   settle(end: { outcome: Outcome; usage: { cpuMs: number; ramPeakBytes: number } }): void;
@@ -37,20 +40,24 @@ interface Entry {
 export interface WorkerEvents {
   /** A run ended; `worker.running` is already without it. */
   onFree(worker: Worker): void;
-  onGone(worker: Worker, detail: string): void;
+  /** `detail` is undefined when it was killed on purpose: idle, evicted, forgotten, after an unclean run. */
+  onGone(worker: Worker, detail: string | undefined): void;
 }
 
 export function createWorker(process: WorkerProcess, events: WorkerEvents): Worker {
   const entries = new Map<string, Entry>();
   let retired = false;
   let gone = false;
+  let dismissed = false;
   let offence = '';
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {});
 
-  const send = (message: HostMessage, bytes?: Uint8Array) => {
-    if (!gone) process.channel.write(encodeFrame(message, bytes));
-  };
+  function send(message: HostMessage, bytes?: Uint8Array): void {
+    if (gone) return;
+    process.channel.write(encodeFrame(message, bytes));
+    if (process.channel.writableLength > MAX_UNREAD_BYTES) condemn('it does not read what it asked for');
+  }
 
   function condemn(why: string): void {
     offence ||= why;
@@ -76,6 +83,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     else if (message.t === 'display') entry.host.output({ type: 'display', mime: message.mime, data: message.data });
     else if (message.t === 'waiting') entry.host.waiting(message.waiting);
     else if (message.t === 'growth') entry.growth = message.bytes;
+    else if (message.t === 'ending') ending(entry, message);
     else if (message.t === 'call') void answer(entry, message, bytes);
     else ended(entry, message);
   }
@@ -88,17 +96,29 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     send({ t: 'reply', run, id: message.id, reply: plain as HostReply }, replyBytes);
   }
 
+  /** The worker ends a run by itself: if V8 does not let go in time, its cause stands and the worker is killed. */
+  function ending(entry: Entry, message: Extract<WorkerMessage, { t: 'ending' }>): void {
+    const end = parseGuestEnd(message.end);
+    if (end.status === 'limit_exceeded') entry.cause ??= end as StopCause;
+    entry.cpuMs = message.cpuMs;
+    entry.grace ??= killLater();
+  }
+
+  const killLater = () => setTimeout(() => condemn('it did not end a run in time'), STOP_GRACE_MS);
+
   function ended(entry: Entry, message: Extract<WorkerMessage, { t: 'ended' }>): void {
     if (message.unclean) retired = true;
     const usage = { cpuMs: Math.round(message.cpuMs * 1000) / 1000, ramPeakBytes: message.ramPeakBytes };
     const outcome = message.end === undefined ? entry.cause : parseGuestEnd(message.end);
     remove(entry, (outcome ?? lostOutcome('the worker ended the run without a cause')) as Outcome, usage);
     events.onFree(worker);
-    if (retired && entries.size === 0) process.kill();
+    if (retired && entries.size === 0) worker.kill();
   }
 
-  function remove(entry: Entry, outcome: Outcome, usage = { cpuMs: 0, ramPeakBytes: 0 }): void {
+  function remove(entry: Entry, outcome: Outcome, usage = { cpuMs: entry.cpuMs, ramPeakBytes: 0 }): void {
     clearTimeout(entry.grace);
+    const ranOut = 'error' in outcome && outcome.error.limit === 'ramBytes';
+    if (ranOut) usage.ramPeakBytes = Math.max(usage.ramPeakBytes, entry.program.limits.ramBytes);
     entries.delete(entry.program.runId);
     worker.idleSince = Date.now();
     entry.settle({ outcome, usage });
@@ -108,24 +128,23 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     if (entry.cause || !entries.has(entry.program.runId)) return;
     entry.cause = cause;
     send({ t: 'stop', run: entry.program.runId });
-    entry.grace = setTimeout(() => condemn('it did not end a run in time'), STOP_GRACE_MS);
+    entry.grace ??= killLater();
   }
 
   /** Every run that was in it ends with it: the guilty one by its limit, the others as lost. */
   function processGone(end: { code: number | null; signal: string | null; reason?: 'ramBytes' }): void {
     gone = true;
     retired = true;
-    if (globalThis.process.env.DEBUGX) console.error('GONE', end, offence, process.stderrTail());
     const detail = offence || (end.reason === 'ramBytes' ? 'out of memory' : `exit ${end.code ?? end.signal}`);
     ready.reject(new Error(`worker died before it was ready: ${detail}: ${process.stderrTail()}`));
     const all = [...entries.values()];
     const guilty = end.reason === 'ramBytes' ? all.reduce<Entry | undefined>((a, b) => (a && a.growth >= b.growth ? a : b), undefined) : undefined;
     for (const entry of all) {
       if (entry.cause) remove(entry, entry.cause);
-      else if (entry === guilty) remove(entry, ramOutcome(entry.program), { cpuMs: 0, ramPeakBytes: entry.program.limits.ramBytes });
+      else if (entry === guilty) remove(entry, ramOutcome(entry.program));
       else remove(entry, lostOutcome(guilty ? 'another run of this agent used up the memory of the worker' : 'the worker process died'));
     }
-    events.onGone(worker, detail);
+    events.onGone(worker, dismissed ? undefined : detail);
   }
   void process.exited.then(processGone);
 
@@ -143,7 +162,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     },
     execute(program, host) {
       const { promise, resolve } = Promise.withResolvers<{ outcome: Outcome; usage: { cpuMs: number; ramPeakBytes: number } }>();
-      const entry: Entry = { program, host, cause: undefined, growth: 0, grace: undefined, settle: resolve };
+      const entry: Entry = { program, host, cause: undefined, cpuMs: 0, growth: 0, grace: undefined, settle: resolve };
       if (gone) resolve({ outcome: lostOutcome('the worker process died'), usage: { cpuMs: 0, ramPeakBytes: 0 } });
       else {
         entries.set(program.runId, entry);
@@ -152,7 +171,10 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
       }
       return { done: promise, stop: (cause) => stop(entry, cause) };
     },
-    kill: () => process.kill(),
+    kill() {
+      dismissed = true;
+      process.kill();
+    },
   };
   return worker;
 }

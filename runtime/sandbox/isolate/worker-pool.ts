@@ -64,7 +64,7 @@ export function createWorkerPool(options: PoolOptions) {
     refill();
   }
 
-  function onGone(worker: Worker, detail: string): void {
+  function onGone(worker: Worker, detail: string | undefined): void {
     workers.delete(worker);
     const at = blank.indexOf(worker);
     if (at >= 0) blank.splice(at, 1);
@@ -74,7 +74,7 @@ export function createWorkerPool(options: PoolOptions) {
       if (mine?.size === 0) owned.delete(keyOf(worker.owner));
     }
     if (closed) return;
-    if (worker.running > 0 || !worker.owner) options.onWorkerLost(detail);
+    if (detail !== undefined) options.onWorkerLost(detail);
     serveWaiters();
     refill();
   }

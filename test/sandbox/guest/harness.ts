@@ -102,6 +102,7 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
       return { reply: { ok: true, value }, bytes: answered };
     } catch (error) {
       if (!(error instanceof HostError)) console.error(error);
+      if (process.env.TRACE) console.error(op, args, error);
       const { name, message, code, limit } = error as HostError;
       return { reply: { ok: false, error: { name, message, code, limit } } };
     }
@@ -118,7 +119,8 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
       const { op, args } = JSON.parse(json);
       if (op === 'exit') return new Promise(() => {});
       const answered = await reply(op, args, bytes);
-      return { json: JSON.stringify(answered.reply), bytes: answered.bytes };
+      const text = JSON.stringify(answered.reply);
+      return answered.bytes ? new ivm.ExternalCopy({ json: text, bytes: answered.bytes }).copyInto({ release: true }) : text;
     }),
   );
   global.setSync('$post', new ivm.Callback((json: string, bytes?: ArrayBuffer) => receive(JSON.parse(json), bytes), { ignored: true }));

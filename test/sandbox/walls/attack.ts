@@ -5,7 +5,13 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { prepareWalls, type WallName, type Walls, type WorkerExit } from '../../../runtime/sandbox/isolate/walls/walls.ts';
+import {
+  prepareWalls,
+  type WallName,
+  type Walls,
+  type WorkerExit,
+} from '../../../runtime/sandbox/isolate/walls/walls.ts';
+import { read } from './processes.ts';
 
 export interface Finding {
   /** Attempt -> errno name, or `done`. */
@@ -26,7 +32,15 @@ export function compileAttack(): { bytes: Buffer } | { missing: string } {
   if (process.platform !== 'linux') return { missing: 'Linux' };
   const folder = mkdtempSync(join(tmpdir(), 'cordon-attack-'));
   try {
-    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-w', '-o', join(folder, 'attack.node'), join(import.meta.dirname, 'native-attack.c')]);
+    execFileSync('cc', [
+      '-shared',
+      '-fPIC',
+      '-O1',
+      '-w',
+      '-o',
+      join(folder, 'attack.node'),
+      join(import.meta.dirname, 'native-attack.c'),
+    ]);
     return { bytes: readFileSync(join(folder, 'attack.node')) };
   } catch {
     return { missing: 'a C compiler (cc)' };
@@ -60,7 +74,9 @@ export async function attack(bytes: Buffer, ending: string, disable?: WallName):
       socket.destroy();
     });
     servers.push(server);
-    await new Promise<void>((resolve) => (typeof at === 'number' ? server.listen(at, '127.0.0.1', resolve) : server.listen(at, resolve)));
+    await new Promise<void>((resolve) =>
+      typeof at === 'number' ? server.listen(at, '127.0.0.1', resolve) : server.listen(at, resolve),
+    );
     return server;
   };
   let walls: Walls | undefined;
@@ -74,7 +90,16 @@ export async function attack(bytes: Buffer, ending: string, disable?: WallName):
     await listen(`\0${abstract}`);
     execFileSync('chmod', ['777', join(bait, 'socket')]);
     const port = (tcp.address() as { port: number }).port;
-    const targets = [join(bait, 'open'), join(bait, 'owner'), join(bait, 'socket'), abstract, port, process.pid, sibling.pid, ending];
+    const targets = [
+      join(bait, 'open'),
+      join(bait, 'owner'),
+      join(bait, 'socket'),
+      abstract,
+      port,
+      process.pid,
+      sibling.pid,
+      ending,
+    ];
     walls = await prepareWalls({
       disable: disable === undefined ? [] : [disable],
       files: new Map<string, string | Uint8Array>([
@@ -91,7 +116,7 @@ export async function attack(bytes: Buffer, ending: string, disable?: WallName):
     let text = '';
     worker.channel.on('data', (chunk: Buffer) => {
       text += chunk.toString();
-      if (status === '' && worker.pid !== 0) status = readFileSync(`/proc/${worker.pid}/status`, 'latin1');
+      if (status === '' && worker.pid !== 0) status = read(`/proc/${worker.pid}/status`);
     });
     const exit = await worker.exited;
     for (const line of text.split('\n').filter(Boolean)) native.set(...(line.split('\t') as [string, string]));
@@ -109,7 +134,9 @@ export async function attack(bytes: Buffer, ending: string, disable?: WallName):
 /** What native code got through, without those attempts whose success is no breach. */
 export function breaches(finding: Finding): string[] {
   const harmless = ['end'];
-  return [...finding.native].filter(([name, outcome]) => outcome === 'done' && !harmless.includes(name)).map(([name]) => name);
+  return [...finding.native]
+    .filter(([name, outcome]) => outcome === 'done' && !harmless.includes(name))
+    .map(([name]) => name);
 }
 
 const standsIn = (finding: Finding, name: WallName) => finding.report.find((wall) => wall.name === name)?.stands;
@@ -121,15 +148,33 @@ export const promises: Record<Exclude<WallName, 'isolate'>, (finding: Finding) =
     expect(standsIn(finding, 'permissions')).toBe(true);
   },
   jail(finding) {
-    for (const name of ['read a 0644 file of the service', 'read /etc/passwd', "read the service's command line", 'read /sys', 'read /dev/urandom'])
+    for (const name of [
+      'read a 0644 file of the service',
+      'read /etc/passwd',
+      "read the service's command line",
+      'read /sys',
+      'read /dev/urandom',
+    ])
       expect([name, finding.native.get(name)]).toEqual([name, 'ENOENT']);
     expect(finding.status).toMatch(/^NSpid:\s+\d+\s+1$/m);
     expect(standsIn(finding, 'jail')).toBe(true);
   },
   seccomp(finding) {
-    for (const name of ['fork', 'socket unix', 'socketpair', 'keyctl', 'unshare user', 'memfd_create', 'perf_event_open', 'pidfd_open itself', 'seccomp', 'survive its parent'])
+    for (const name of [
+      'fork',
+      'socket unix',
+      'socketpair',
+      'keyctl',
+      'unshare user',
+      'memfd_create',
+      'perf_event_open',
+      'pidfd_open itself',
+      'seccomp',
+      'survive its parent',
+    ])
       expect([name, finding.native.get(name)]).toEqual([name, 'EPERM']);
-    for (const name of ['io_uring_setup', 'clone3', 'openat2']) expect([name, finding.native.get(name)]).toEqual([name, 'ENOSYS']);
+    for (const name of ['io_uring_setup', 'clone3', 'openat2'])
+      expect([name, finding.native.get(name)]).toEqual([name, 'ENOSYS']);
     expect(finding.status).toMatch(/^Seccomp:\s+2$/m);
     expect(standsIn(finding, 'seccomp')).toBe(true);
   },

@@ -231,12 +231,11 @@ __attribute__((constructor)) static void attack(void) {
   }
 #endif
   if (!strcmp(ending, "execve")) {
-    // On success nothing more is written: node starts anew and says so.
-    char *const args[] = {"node", "-e", "require('fs').writeSync(3,'execve\\tdone\\n')", 0};
-    char node[600];
-    ssize_t length = readlink("/proc/self/exe", node, sizeof node - 1);
-    if (length > 0) node[length] = 0;
-    execve(length > 0 ? node : "/bin/node", args, environ);
+    // On success nothing more is written.
+    char *const args[] = {"node", "--version", 0};
+    char node[600] = {0};
+    if (readlink("/proc/self/exe", node, sizeof node - 1) < 0) strcpy(node, "/bin/node");
+    execve(node, args, environ);
     say("execve", -1);
   }
   say("end", 0);

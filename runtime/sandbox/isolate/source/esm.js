@@ -72,7 +72,7 @@ export function writeModule(source, ast, role) {
   const prefix =
     `(${isAsync ? 'async ' : ''}function${staged ? '*' : ''}(${parameter}){"use strict";${head}${staged ? 'yield;' : ''}`;
   const { code, shifts } = edits.apply(prefix);
-  return { code: `${code}\n})`, kind: 'esm', imports, hasDefault, hasResult, shifts };
+  return { code: `${code}\n})${isStill(source) ? '//still' : ''}`, kind: 'esm', imports, hasDefault, hasResult, shifts };
 
   function exportNamed(node) {
     if (node.source) {
@@ -196,4 +196,12 @@ function declaredNames(declaration) {
 export function lastStatement(body) {
   for (let n = body.length - 1; n >= 0; n--) if (body[n].type !== 'EmptyStatement') return body[n];
   return undefined;
+}
+
+// Words without which no promise, timer or host call can be waiting when the last statement has run.
+const busy = /async|await|Promise|then|import|require|eval|Function|constructor|memory|fetch|Microtask|Tick|set[IT]|Stream|\\u/;
+
+/** Whether a program has certainly ended when its last statement has. */
+function isStill(source) {
+  return !busy.test(source);
 }

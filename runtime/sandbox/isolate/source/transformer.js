@@ -31,7 +31,7 @@ function transform({ path, source, role }) {
 }
 
 function write(path, text, role) {
-  const options = { ecmaVersion: 'latest', allowHashBang: true };
+  const options = { ecmaVersion: 'latest', allowHashBang: true, ranges: true };
   const asModule = () => writeModule(hideHashBang(text), parse(text, { ...options, sourceType: 'module' }), role);
   const asScript = () =>
     writeScript(hideHashBang(text), parse(text, { ...options, sourceType: 'script', allowReturnOutsideFunction: true }), role);

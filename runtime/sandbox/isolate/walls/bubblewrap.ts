@@ -9,7 +9,12 @@ export const installHint = 'install bubblewrap (Debian, Ubuntu, Fedora, Arch, Al
  * bubblewrap's arguments up to the command (bwrap(1), 0.8). The jail folder is the whole root, read-only: no /proc, no
  * /dev, no /usr, nothing writable. node is pid 1, so its death ends every process of the jail.
  */
-export function bubblewrapArguments(options: { root: string; node: string; preload: string; seccomp: boolean }): string[] {
+export function bubblewrapArguments(options: {
+  root: string;
+  node: string;
+  preload: string;
+  seccomp: boolean;
+}): string[] {
   return [
     '--unshare-user',
     '--unshare-ipc',

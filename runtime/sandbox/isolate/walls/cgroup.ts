@@ -54,7 +54,9 @@ function openVersion1(memory: string, pids: string | undefined): Cgroups {
       if (threads !== undefined) writeFileSync(join(threads, 'pids.max'), String(maxThreads));
       return cgroup(folders, 'memory.usage_in_bytes', 'memory.oom_control');
     },
-    close: () => bases.forEach(removeTree),
+    close() {
+      for (const base of bases) removeTree(base);
+    },
   };
 }
 
@@ -86,7 +88,8 @@ function openVersion2(own: string): Cgroups {
 function enableControllers(own: string): void {
   const file = join(own, 'cgroup.subtree_control');
   try {
-    return writeFileSync(file, '+memory +pids');
+    writeFileSync(file, '+memory +pids');
+    return;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
   }
@@ -101,7 +104,8 @@ function enableControllers(own: string): void {
 
 function cgroup(folders: string[], usageFile: string, eventsFile: string): Cgroup {
   const [ram] = folders as [string];
-  const pids = () => folders.flatMap((folder) => read(join(folder, 'cgroup.procs')).split('\n').filter(Boolean).map(Number));
+  const pids = () =>
+    folders.flatMap((folder) => read(join(folder, 'cgroup.procs')).split('\n').filter(Boolean).map(Number));
   const killAll = () => {
     if (writeIfThere(join(ram, 'cgroup.kill'), '1')) return;
     for (const pid of pids()) kill(pid);
@@ -124,13 +128,19 @@ function cgroup(folders: string[], usageFile: string, eventsFile: string): Cgrou
 /** The folder of this service's groups; those of dead services go, with every process that is still in them. */
 function openBase(parent: string): string {
   for (const name of readdirSync(parent)) {
-    if (!name.startsWith(prefix) || !/^\d+-\d+-\d+/.test(name.slice(prefix.length)) || !isGone(name.slice(prefix.length))) continue;
+    if (
+      !name.startsWith(prefix) ||
+      !/^\d+-\d+-\d+/.test(name.slice(prefix.length)) ||
+      !isGone(name.slice(prefix.length))
+    )
+      continue;
     for (const child of subfolders(join(parent, name)))
       for (const pid of read(join(child, 'cgroup.procs')).split('\n').filter(Boolean)) kill(Number(pid));
     removeTree(join(parent, name));
   }
   let base = join(parent, `${prefix}${processIdentity(process.pid)}`);
-  for (let count = 1; existsSync(base); count++) base = join(parent, `${prefix}${processIdentity(process.pid)}-${count}`);
+  for (let count = 1; existsSync(base); count++)
+    base = join(parent, `${prefix}${processIdentity(process.pid)}-${count}`);
   mkdirSync(base);
   return base;
 }

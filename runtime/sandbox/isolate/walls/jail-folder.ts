@@ -1,6 +1,20 @@
 import { constants, type Stats } from 'node:fs';
-import { chmod, copyFile, cp, link, mkdir, mkdtemp, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  cp,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire, stripTypeScriptTypes } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isGone, processIdentity } from './process-identity.ts';
 import { seccompFilter } from './seccomp.ts';
@@ -37,13 +51,23 @@ export interface JailContent {
 /** Start of the name of every folder made by this process: the next service knows by it whose it was. */
 export const jailFolderName = () => `${prefix}${processIdentity(process.pid)}-`;
 
+/** Where the jail folder can lie: the worker's uid has to come there, which rules out a TMPDIR below /root (0700). */
+export async function findScratch(wanted: string | undefined): Promise<string> {
+  if (wanted !== undefined) {
+    await mkdir(wanted, { recursive: true });
+    return realpath(wanted);
+  }
+  for (const candidate of [tmpdir(), '/tmp', '/var/tmp']) {
+    const path = await realpath(candidate).catch(() => undefined);
+    if (path !== undefined && (await isReachableByAll(path))) return path;
+  }
+  return realpath(tmpdir());
+}
+
 /** Makes the one folder that workers can read. It holds code and assets only, is readable by all and writable by none of them. */
 export async function makeJailFolder(content: JailContent): Promise<JailFolder> {
-  await mkdir(content.scratchDir, { recursive: true });
-  const scratch = await realpath(content.scratchDir);
-  const root = await mkdtemp(join(scratch, jailFolderName()));
+  const root = await mkdtemp(join(content.scratchDir, jailFolderName()));
   try {
-    await chmod(root, 0o755);
     const app = join(root, 'app');
     await mkdir(app);
     await put(join(app, 'package.json'), '{"type":"module"}');
@@ -57,7 +81,11 @@ export async function makeJailFolder(content: JailContent): Promise<JailFolder> 
       for (const path of await sharedLibraries([node, nativeModuleFile()])) await place(path, join(root, path));
       await put(join(root, 'etc/ld.so.preload'), '');
     }
-    const filters = { startFilter: join(root, 'start.bpf'), preload: join(root, 'preload'), bareLock: join(root, 'bare-lock.so') };
+    const filters = {
+      startFilter: join(root, 'start.bpf'),
+      preload: join(root, 'preload'),
+      bareLock: join(root, 'bare-lock.so'),
+    };
     const hasFilters = process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64');
     if (hasFilters) {
       const arch = process.arch as 'x64' | 'arm64';
@@ -66,6 +94,7 @@ export async function makeJailFolder(content: JailContent): Promise<JailFolder> 
       await put(join(root, 'lock.so'), seccompLock(arch, seccompFilter({ arch, stage: 'run', jailed: true })));
       await put(filters.bareLock, seccompLock(arch, seccompFilter({ arch, stage: 'run', jailed: false })));
     }
+    await openToAll(root);
     return { root, app, node, ...filters, hasFilters, remove: () => rm(root, { recursive: true, force: true }) };
   } catch (error) {
     await rm(root, { recursive: true, force: true });
@@ -73,18 +102,34 @@ export async function makeJailFolder(content: JailContent): Promise<JailFolder> 
   }
 }
 
-/** Removes what services that no longer live left behind (kill -9, power). Only our own folders, and never a link's target. */
-export async function reapJailFolders(scratchDir: string): Promise<string[]> {
-  const reaped: string[] = [];
+/**
+ * Removes what services that no longer live left behind (kill -9, power): folders, and processes that were still
+ * entering a jail when their service died, before bubblewrap had tied their life to it. Only what is our own.
+ */
+export async function reapJailFolders(scratchDir: string): Promise<void> {
   for (const entry of await readdir(scratchDir, { withFileTypes: true }).catch(() => [])) {
     if (!entry.isDirectory() || !entry.name.startsWith(prefix)) continue;
     const path = join(scratchDir, entry.name);
     const owner = await stat(path).catch(() => undefined);
     if (owner?.uid !== process.getuid?.() || !isGone(entry.name.slice(prefix.length))) continue;
+    await killInside(entry.name);
     await rm(path, { recursive: true, force: true });
-    reaped.push(path);
   }
-  return reaped;
+}
+
+/** The name is random, so whoever has it among its arguments or mounts belongs to that folder. */
+async function killInside(name: string): Promise<void> {
+  for (const pid of (await readdir('/proc').catch(() => [])).filter((entry) => /^\d+$/.test(entry))) {
+    const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'latin1').catch(() => '');
+    const jailed = (await read('mountinfo')).includes(name);
+    const entering = (await read('cmdline')).includes(`${name}\0/\0`);
+    if (!jailed && !entering) continue;
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // Gone already, or not ours.
+    }
+  }
 }
 
 /** Types are removed here and not in every worker: there it costs 25 ms of CPU at each start. */
@@ -110,6 +155,16 @@ async function put(path: string, content: string | Uint8Array): Promise<void> {
   await writeFile(path, content);
 }
 
+/** Under a umask such as 077 nothing of this would be readable for a worker. A link's target is not ours to change. */
+async function openToAll(folder: string): Promise<void> {
+  await chmod(folder, 0o755);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await openToAll(path);
+    else if (entry.isFile() && (await stat(path)).nlink === 1) await chmod(path, 0o755);
+  }
+}
+
 /** A hard link shares the page cache with the original and costs nothing; another file system needs a copy. */
 async function place(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
@@ -122,7 +177,6 @@ async function place(from: string, to: string): Promise<void> {
     }
   }
   await copyFile(source, to, constants.COPYFILE_FICLONE);
-  await chmod(to, 0o755);
 }
 
 async function nodeBinary(root: string): Promise<string> {
@@ -155,7 +209,10 @@ function nativeModuleFile(): string {
 }
 
 function reportHeader(): { glibcVersionRuntime?: string } {
-  const report = process.report as unknown as { excludeNetwork: boolean; getReport(): { header: { glibcVersionRuntime?: string } } };
+  const report = process.report as unknown as {
+    excludeNetwork: boolean;
+    getReport(): { header: { glibcVersionRuntime?: string } };
+  };
   const before = report.excludeNetwork;
   report.excludeNetwork = true;
   try {

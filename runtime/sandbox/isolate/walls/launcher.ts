@@ -5,7 +5,7 @@ import type { JailFolder } from './jail-folder.ts';
 import type { ResidentWatchdog } from './resident-watchdog.ts';
 import type { UnprivilegedUsers } from './unprivileged-user.ts';
 import { findCommand } from './unprivileged-user.ts';
-import { launch, type WorkerProcess } from './worker-process.ts';
+import { type LaunchPlan, launch, type WorkerProcess } from './worker-process.ts';
 
 /** Which walls to put around one process. A worker gets all that this machine can build; a probe looks at one alone. */
 export interface Around {
@@ -18,6 +18,8 @@ export interface Around {
 
 export interface StartOptions {
   around: Around;
+  /** Whether it will load isolated-vm: the flags that this needs cost 40 ms of CPU. */
+  isolates: boolean;
   /** Below the app folder, with `.js`. */
   entry: string;
   args: readonly string[];
@@ -40,21 +42,22 @@ export function createLauncher(parts: {
   const env = findCommand('env') ?? '/usr/bin/env';
   let count = 0;
   return {
-    start({ around, entry, args, ramBytes, name }) {
+    start({ around, isolates, entry, args, ramBytes, name }) {
       const uid = around.user ? users.next() : undefined;
       const drop = users.command(uid);
       const app = around.jail === undefined ? folder.app : '/app';
       const inside = [
         around.jail === undefined ? folder.node : '/bin/node',
         ...(around.permissions ? permissionFlags(app) : []),
-        ...engineFlags,
+        ...(isolates ? engineFlags : []),
+        '--disable-warning=PERM0001',
         join(app, entry),
         ...args,
       ];
       // Joining a cgroup takes the service's privilege, dropping the user comes after it: without setpriv it is one or the other.
       const canJoin = uid === undefined || drop !== undefined;
       const cgroup = canJoin ? cgroups?.make(`${name.replace(/[^\w-]/g, '_')}-${++count}`, ramBytes) : undefined;
-      return launch({
+      const plan: LaunchPlan = {
         command: [...(drop ?? []), ...enter(around), ...inside],
         env: {},
         cwd: folder.app,
@@ -64,20 +67,34 @@ export function createLauncher(parts: {
         ramBytes,
         ...(cgroup === undefined ? {} : { cgroup }),
         ...(cgroup === undefined && watchdog !== undefined ? { watchdog } : {}),
-      });
+      };
+      try {
+        return launch(plan);
+      } catch (error) {
+        void cgroup?.remove();
+        throw error;
+      }
     },
   };
 
   function enter(around: Around): string[] {
     if (around.jail !== undefined)
-      return [around.jail, ...bubblewrapArguments({ root: folder.root, node: folder.node, preload: folder.preload, seccomp: around.seccomp })];
+      return [
+        around.jail,
+        ...bubblewrapArguments({
+          root: folder.root,
+          node: folder.node,
+          preload: folder.preload,
+          seccomp: around.seccomp,
+        }),
+      ];
     // Only node may get the lock: a shell that had it could not execute the next command.
     return around.seccomp ? [env, '-i', `LD_PRELOAD=${folder.bareLock}`] : [];
   }
 }
 
 /** isolated-vm's README asks for the first; the second lets each context have its own SharedArrayBuffer. */
-const engineFlags = ['--no-node-snapshot', '--enable-sharedarraybuffer-per-context', '--disable-warning=PERM0001'];
+const engineFlags = ['--no-node-snapshot', '--enable-sharedarraybuffer-per-context'];
 
 /** Node's permission model: read the app folder, load the one addon, nothing else. Docs: Node.js, "Permissions". */
 const permissionFlags = (app: string) => ['--permission', '--allow-addons', `--allow-fs-read=${app}`];

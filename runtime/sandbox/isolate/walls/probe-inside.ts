@@ -47,7 +47,9 @@ attempt('execute a program', () => {
 });
 attempt('start a thread', () => new Worker('', { eval: true }).on('error', () => {}).unref());
 attempt('find an environment variable', () => {
-  const names = Object.keys(process.env).filter((name) => !['PWD', 'LD_PRELOAD', '__CF_USER_TEXT_ENCODING'].includes(name));
+  const names = Object.keys(process.env).filter(
+    (name) => !['PWD', 'LD_PRELOAD', '__CF_USER_TEXT_ENCODING'].includes(name),
+  );
   if (names.length === 0) throw new Error('none');
   return names.join();
 });

@@ -35,7 +35,8 @@ export async function openProber(launcher: Launcher, scratchDir: string, folderN
   const openFile = join(bait, 'open');
   const ownerFile = join(bait, 'owner');
   const writable = join(bait, 'writable');
-  await writeFile(openFile, 'canary', { mode: 0o644 });
+  await writeFile(openFile, 'canary');
+  await chmod(openFile, 0o644);
   await writeFile(ownerFile, 'canary', { mode: 0o600 });
   await mkdir(writable);
   await chmod(writable, 0o777);
@@ -49,6 +50,7 @@ export async function openProber(launcher: Launcher, scratchDir: string, folderN
       const targets = { openFile, ownerFile, writable, port, servicePid: process.pid, eatBytes: 4 * capBytes };
       const worker = launcher.start({
         around,
+        isolates: false,
         entry: probeEntry,
         args: [JSON.stringify(targets)],
         ramBytes: eat ? capBytes : 1024 * MiB,
@@ -63,7 +65,12 @@ export async function openProber(launcher: Launcher, scratchDir: string, folderN
           worker.channel.write('eat');
           exit = await worker.exited;
         }
-        return { outcomes: line === undefined ? undefined : JSON.parse(line).outcomes, status, stderr: worker.stderrTail().trim(), exit };
+        return {
+          outcomes: line === undefined ? undefined : JSON.parse(line).outcomes,
+          status,
+          stderr: worker.stderrTail().trim(),
+          exit,
+        };
       } finally {
         clearTimeout(timer);
         worker.kill();

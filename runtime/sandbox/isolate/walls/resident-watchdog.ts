@@ -5,27 +5,30 @@ import { readFileSync } from 'node:fs';
 export const watchdogIntervalMs = process.platform === 'linux' ? 50 : 250;
 
 export interface ResidentWatchdog {
-  /** Calls `exceeded` once when the private memory of `pid()` passes `ramBytes`. Returns how to stop watching. */
-  watch(pid: () => number, ramBytes: number, exceeded: () => void): () => void;
+  /** Calls `exceeded` once when the private memory of the process passes `ramBytes`. `pid` may answer 0: not yet. */
+  watch(pid: () => number, ramBytes: number, exceeded: () => void): { stop(): void; lastBytes(): number };
   close(): void;
 }
 
 /** The cap on memory for machines where no cgroup is writable: weaker, since it looks only now and then. */
 export function createResidentWatchdog(): ResidentWatchdog {
-  const watched = new Set<{ pid: () => number; ramBytes: number; exceeded: () => void }>();
+  const watched = new Set<{ pid: () => number; ramBytes: number; last: number; exceeded: () => void }>();
   let timer: NodeJS.Timeout | undefined;
   const look = async () => {
     for (const entry of [...watched]) {
-      if ((await residentBytes(entry.pid())) <= entry.ramBytes || !watched.delete(entry)) continue;
-      entry.exceeded();
+      entry.last = await privateBytes(entry.pid());
+      if (entry.last > entry.ramBytes && watched.delete(entry)) entry.exceeded();
     }
   };
   return {
     watch(pid, ramBytes, exceeded) {
-      const entry = { pid, ramBytes, exceeded };
+      const entry = { pid, ramBytes, last: 0, exceeded };
       watched.add(entry);
       timer ??= setInterval(look, watchdogIntervalMs).unref();
-      return () => watched.delete(entry);
+      return {
+        stop: () => void watched.delete(entry),
+        lastBytes: () => (process.platform === 'linux' ? privateBytesLinux(pid()) : entry.last),
+      };
     },
     close() {
       clearInterval(timer);
@@ -35,14 +38,13 @@ export function createResidentWatchdog(): ResidentWatchdog {
   };
 }
 
-/** Private memory of a process in bytes (resident minus file pages that all workers share); 0 when it is gone. */
-export async function residentBytes(pid: number): Promise<number> {
+/** Memory of a process in bytes; 0 when it is gone. On Linux without file pages, which all workers share. */
+async function privateBytes(pid: number): Promise<number> {
+  if (pid === 0) return 0;
   return process.platform === 'linux' ? privateBytesLinux(pid) : residentBytesByPs(pid);
 }
 
-/** Same, at once, on Linux only; elsewhere 0. */
-export function privateBytesLinux(pid: number): number {
-  if (pid === 0) return 0;
+function privateBytesLinux(pid: number): number {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
     const kB = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? 0);
@@ -53,8 +55,9 @@ export function privateBytesLinux(pid: number): number {
 }
 
 function residentBytesByPs(pid: number): Promise<number> {
-  if (pid === 0) return Promise.resolve(0);
   return new Promise((resolve) => {
-    execFile('/bin/ps', ['-o', 'rss=', '-p', String(pid)], (error, stdout) => resolve(error ? 0 : Number(stdout) * 1024 || 0));
+    execFile('/bin/ps', ['-o', 'rss=', '-p', String(pid)], (error, stdout) =>
+      resolve(error ? 0 : Number(stdout) * 1024 || 0),
+    );
   });
 }

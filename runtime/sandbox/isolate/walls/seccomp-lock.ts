@@ -62,7 +62,11 @@ function elfHeader(arch: 'x64' | 'arm64'): Buffer {
   return header;
 }
 
-function programHeader(file: Buffer, index: number, header: { type: number; flags: number; at: number; size: number; align: number }) {
+function programHeader(
+  file: Buffer,
+  index: number,
+  header: { type: number; flags: number; at: number; size: number; align: number },
+) {
   const at = 64 + index * 56;
   file.writeUInt32LE(header.type, at);
   file.writeUInt32LE(header.flags, at + 4);

@@ -69,7 +69,13 @@ function argumentChecks({ stage, jailed }: FilterOptions): Record<keyof typeof c
     // Only its own limits.
     prlimit64: oneOf(0, [0]),
     // A thread of this process: no new process, so nothing to execute in one, and no namespace.
-    clone: [load(argAt(0)), and(0x00010000 | 0x7e020080), ifEqual(0x00010000, 0, 1), ret(allow), ret(refuse(constants.errno.EPERM))],
+    clone: [
+      load(argAt(0)),
+      and(0x00010000 | 0x7e020080),
+      ifEqual(0x00010000, 0, 1),
+      ret(allow),
+      ret(refuse(constants.errno.EPERM)),
+    ],
     tgkill: jailed ? oneOf(0, [1]) : [ret(refuse(constants.errno.EPERM))],
     // ARCH_SET_FS (thread-local storage of the first thread), ARCH_CET_STATUS.
     arch_prctl: oneOf(0, [0x1002, 0x3001]),

@@ -8,7 +8,9 @@ import { promisify } from 'node:util';
  */
 export async function sharedLibraries(files: readonly string[]): Promise<string[]> {
   try {
-    const { stdout } = await promisify(execFile)('ldd', [...files], { env: { PATH: process.env.PATH ?? '/usr/bin:/bin' } });
+    const { stdout } = await promisify(execFile)('ldd', [...files], {
+      env: { PATH: process.env.PATH ?? '/usr/bin:/bin' },
+    });
     const found = [...stdout.matchAll(/(?:=> )?(\/\S+) \(0x[0-9a-f]+\)/g)].map((match) => match[1] as string);
     if (found.length > 0) return [...new Set(found)].filter((path) => !files.includes(path));
   } catch {

@@ -23,7 +23,10 @@ export function unprivilegedUsers(): UnprivilegedUsers {
     next: () => (range === undefined ? undefined : range.first + (offset++ % range.count)),
     command(uid) {
       if (setpriv === undefined) return undefined;
-      const drop = uid === undefined ? [] : [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--bounding-set=-all', '--inh-caps=-all'];
+      const drop =
+        uid === undefined
+          ? []
+          : [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--bounding-set=-all', '--inh-caps=-all'];
       return [setpriv, ...drop, '--pdeathsig=KILL', '--'];
     },
   };
@@ -34,8 +37,13 @@ function freeRange(): { first: number; count: number } {
   const wide = { first: 2_000_000_000, count: 100_000_000 };
   const narrow = { first: 62_000, count: 3_000 };
   try {
-    const maps = readFileSync('/proc/self/uid_map', 'latin1').trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
-    const covers = maps.some(([inside = 0, , length = 0]) => inside <= wide.first && inside + length >= wide.first + wide.count);
+    const maps = readFileSync('/proc/self/uid_map', 'latin1')
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number));
+    const covers = maps.some(
+      ([inside = 0, , length = 0]) => inside <= wide.first && inside + length >= wide.first + wide.count,
+    );
     return covers ? wide : narrow;
   } catch {
     return narrow;

@@ -1,9 +1,7 @@
-import { realpath } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import type { WallReport } from '../../driver.ts';
 import { installHint } from './bubblewrap.ts';
 import { type Cgroups, openCgroups } from './cgroup.ts';
-import { jailFolderName, makeJailFolder, reapJailFolders } from './jail-folder.ts';
+import { findScratch, jailFolderName, makeJailFolder, reapJailFolders } from './jail-folder.ts';
 import { type Around, createLauncher } from './launcher.ts';
 import { openProber, probeSource } from './probe.ts';
 import { createResidentWatchdog, watchdogIntervalMs } from './resident-watchdog.ts';
@@ -23,7 +21,7 @@ export interface WallsOptions {
   folders?: readonly { from: string; to: string }[];
   /** The worker's main file, as named in `files`; default `worker/main.ts`. */
   entry?: string;
-  /** Where the jail folder is made; must be on a file system that may execute. Default: the system's temporary folder. */
+  /** Where the jail folder is made; must be on a file system that may execute. Default: a temporary folder that every user can reach. */
   scratchDir?: string;
   /** Walls to leave out: for the test of the tests only, never a setting. */
   disable?: readonly WallName[];
@@ -38,7 +36,7 @@ export interface Walls {
   missing(required: readonly string[] | 'all'): WallReport[];
   /** The isolate is probed by who makes isolates; until then it does not stand. */
   reportIsolate(report: Omit<WallReport, 'name'>): void;
-  /** Starts a worker. Throws only if the machine refuses to fork. `name` is for operators, e.g. in a cgroup's path. */
+  /** Starts a worker. Throws if the machine refuses (no fds, no pids), and after `close`. `name` is for operators, e.g. in a cgroup's path. */
   spawn(options: { ramBytes: number; name: string }): WorkerProcess;
   /** Kills every worker, waits for their end, and removes folder and cgroups. */
   close(): Promise<void>;
@@ -50,7 +48,7 @@ export interface Walls {
  */
 export async function prepareWalls(options: WallsOptions): Promise<Walls> {
   const disabled = new Set<string>(options.disable ?? []);
-  const scratchDir = await realpath(options.scratchDir ?? tmpdir());
+  const scratchDir = await findScratch(options.scratchDir);
   await reapJailFolders(scratchDir);
   const bwrap = process.platform === 'linux' && !disabled.has('jail') ? findCommand('bwrap') : undefined;
   const folder = await makeJailFolder({
@@ -63,7 +61,12 @@ export async function prepareWalls(options: WallsOptions): Promise<Walls> {
   const cgroups = isOpen(opened) ? opened : undefined;
   const watchdog = createResidentWatchdog();
   const capped = !disabled.has('ram');
-  const launcher = createLauncher({ folder, users: unprivilegedUsers(), cgroups: capped ? cgroups : undefined, watchdog: capped ? watchdog : undefined });
+  const launcher = createLauncher({
+    folder,
+    users: unprivilegedUsers(),
+    cgroups: capped ? cgroups : undefined,
+    watchdog: capped ? watchdog : undefined,
+  });
   const workers = new Set<WorkerProcess>();
   const around: Around = {
     permissions: !disabled.has('permissions'),
@@ -73,7 +76,9 @@ export async function prepareWalls(options: WallsOptions): Promise<Walls> {
   };
   const report: WallReport[] = [{ name: 'isolate', stands: false, detail: 'not probed yet' }];
 
+  let closed = false;
   const close = async () => {
+    closed = true;
     for (const worker of workers) worker.kill();
     await Promise.all([...workers].map((worker) => worker.exited));
     watchdog.close();
@@ -93,15 +98,21 @@ export async function prepareWalls(options: WallsOptions): Promise<Walls> {
     const none: Around = { permissions: false, jail: undefined, seccomp: false, user: around.user };
     try {
       const [permissions, jail, alone] = await Promise.all([
-        around.permissions ? prober.run({ ...none, permissions: true }, { eat: false }).then(judgePermissions) : off('permissions'),
-        bwrap === undefined ? off('jail', whyNoJail()) : prober.run({ ...none, jail: bwrap }, { eat: false }).then(judgeJail),
+        around.permissions
+          ? prober.run({ ...none, permissions: true }, { eat: false }).then(judgePermissions)
+          : off('permissions'),
+        bwrap === undefined
+          ? off('jail', whyNoJail())
+          : prober.run({ ...none, jail: bwrap }, { eat: false }).then(judgeJail),
         around.user ? prober.run(none, { eat: false }) : undefined,
       ]);
       const user = alone === undefined ? off('user') : judgeUser(alone, jail.stands);
       // Workers shall start all the same where bubblewrap is refused, as in a default container.
       if (!jail.stands) around.jail = undefined;
       const together = await prober.run({ ...around, permissions: false }, { eat: capped });
-      const seccomp = around.seccomp ? judgeSeccomp(together) : off('seccomp', folder.hasFilters ? undefined : `no filter for ${process.platform} ${process.arch}`);
+      const seccomp = around.seccomp
+        ? judgeSeccomp(together, around.jail === undefined ? 1 : 2)
+        : off('seccomp', folder.hasFilters ? undefined : `no filter for ${process.platform} ${process.arch}`);
       return [permissions, jail, seccomp, user, capped ? judgeRam(together, capMeans(opened)) : off('ram')];
     } finally {
       await prober.close();
@@ -117,12 +128,16 @@ export async function prepareWalls(options: WallsOptions): Promise<Walls> {
     missing(required) {
       const names = required === 'all' ? wallNames : required;
       return names
-        .map((name) => report.find((wall) => wall.name === name) ?? { name, stands: false, detail: 'there is no such wall' })
+        .map(
+          (name) =>
+            report.find((wall) => wall.name === name) ?? { name, stands: false, detail: 'there is no such wall' },
+        )
         .filter((wall) => !wall.stands);
     },
     reportIsolate: (isolate) => void report.splice(0, 1, { name: 'isolate', ...isolate }),
     spawn({ ramBytes, name }) {
-      const worker = launcher.start({ around, entry, args: [], ramBytes, name });
+      if (closed) throw new Error('the walls are closed');
+      const worker = launcher.start({ around, isolates: true, entry, args: [], ramBytes, name });
       workers.add(worker);
       worker.exited.then(() => workers.delete(worker));
       return worker;

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { childPid } from './bubblewrap.ts';
 import type { Cgroup } from './cgroup.ts';
-import { privateBytesLinux, type ResidentWatchdog } from './resident-watchdog.ts';
+import type { ResidentWatchdog } from './resident-watchdog.ts';
 
 const tailBytes = 16 * 1024;
 
@@ -28,7 +30,7 @@ export interface WorkerProcess {
   kill(): void;
   /** Memory now, in bytes, as the cap counts it. */
   ramBytes(): number;
-  /** The last 16 KiB that the process wrote to stdout and stderr. Diagnostics for operators: a guest may have written them. */
+  /** The last 16 KiB each of what it wrote to stdout and then to stderr. For operators: a guest may have written them. */
   stderrTail(): string;
 }
 
@@ -49,7 +51,7 @@ export interface LaunchPlan {
 /** Starts one worker. The caller has made the cgroup; it is removed here after the end. */
 export function launch(plan: LaunchPlan): WorkerProcess {
   const seccomp = plan.seccompFile === undefined ? undefined : openSync(plan.seccompFile, 'r');
-  const [file, ...args] = joinCgroup(plan);
+  const [file, ...args] = enterLimits(plan);
   let child: ChildProcess;
   try {
     child = spawn(file as string, args, {
@@ -64,30 +66,42 @@ export function launch(plan: LaunchPlan): WorkerProcess {
   let pid = plan.jailed ? 0 : (child.pid ?? 0);
   let gone = false;
   let reason: 'ramBytes' | undefined;
-  const tail = boundedTail([child.stdout, child.stderr]);
+  const tail = boundedTail([child.stdout, child.stderr].filter((stream) => stream !== null));
   const channel = child.stdio[3] as Socket;
   // A worker that dies while the host writes: `exited` tells it, an 'error' without a listener would end the service.
   channel.on('error', () => {});
 
-  const kill = () => {
-    if (gone) return;
-    // The worker first: as pid 1 it takes all of its jail with it. bubblewrap outside follows, or is still building.
-    if (pid !== 0) signal(pid);
+  let forced: NodeJS.Timeout | undefined;
+  const killAll = () => {
     child.kill('SIGKILL');
     plan.cgroup?.killAll();
   };
+  const kill = () => {
+    if (gone) return;
+    // Still building: whatever is there goes.
+    if (pid === 0) return killAll();
+    // The worker, and bubblewrap reaps it and follows. Both at once would leave a zombie to the machine's init.
+    signal(pid);
+    forced ??= setTimeout(killAll, 500).unref();
+  };
   if (plan.jailed) {
     let status = '';
-    ((child.stdio as unknown[])[5] as Readable).on('error', () => {}).on('data', (chunk: Buffer) => {
-      if (pid !== 0) return;
-      status += chunk.toString('latin1');
-      pid = childPid(status) ?? 0;
-    });
+    ((child.stdio as unknown[])[5] as Readable)
+      .on('error', () => {})
+      .on('data', (chunk: Buffer) => {
+        if (pid !== 0) return;
+        status += chunk.toString('latin1');
+        pid = childPid(status) ?? 0;
+      });
   }
-  const unwatch = plan.watchdog?.watch(() => pid, plan.ramBytes, () => {
-    reason = 'ramBytes';
-    kill();
-  });
+  const watch = plan.watchdog?.watch(
+    () => pid,
+    plan.ramBytes,
+    () => {
+      reason = 'ramBytes';
+      kill();
+    },
+  );
   const exited = new Promise<WorkerExit>((resolve) => {
     child.once('error', (error) => {
       tail.add(String(error));
@@ -96,9 +110,10 @@ export function launch(plan: LaunchPlan): WorkerProcess {
     child.once('exit', (code, by) => finish(code, by));
     async function finish(code: number | null, by: NodeJS.Signals | null) {
       gone = true;
-      unwatch?.();
+      clearTimeout(forced);
+      watch?.stop();
       if (plan.cgroup?.hitCap()) reason = 'ramBytes';
-      await plan.cgroup?.remove();
+      await Promise.all([plan.cgroup?.remove(), tail.drain()]);
       // bubblewrap answers for a killed worker with 128 + signal, as a shell does.
       const inner = plan.jailed && code !== null && code > 128 ? signalName(code - 128) : undefined;
       const end = inner === undefined ? { code, signal: by } : { code: null, signal: inner };
@@ -112,25 +127,51 @@ export function launch(plan: LaunchPlan): WorkerProcess {
     channel,
     exited,
     kill,
-    ramBytes: () => (gone ? 0 : (plan.cgroup?.usedBytes() ?? privateBytesLinux(pid))),
+    ramBytes: () => (gone ? 0 : (plan.cgroup?.usedBytes() ?? watch?.lastBytes() ?? 0)),
     stderrTail: tail.text,
   };
 }
 
-/** Whoever is to be held joins first and becomes the worker afterwards: no moment outside the cap, no race with its forks. */
-function joinCgroup(plan: LaunchPlan): string[] {
-  if (plan.cgroup === undefined) return plan.command;
-  const script = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 96; shift; done; shift; exec "$@"';
-  return ['/bin/sh', '-c', script, 'sh', ...plan.cgroup.procs, '--', ...plan.command];
+/**
+ * Whoever is to be held joins first and becomes the worker afterwards: no moment outside the cap, no race with its forks.
+ * No core dump either: it would put guests' memory on the disk; nor any file, should a wall in front of that be missing.
+ */
+function enterLimits(plan: LaunchPlan): string[] {
+  const script =
+    'ulimit -c 0; ulimit -f 0; while [ "$1" != -- ]; do echo $$ > "$1" || exit 96; shift; done; shift; exec "$@"';
+  return ['/bin/sh', '-c', script, 'sh', ...(plan.cgroup?.procs ?? []), '--', ...plan.command];
 }
 
-function boundedTail(streams: (Readable | null)[]): { text(): string; add(text: string): void } {
-  let kept = Buffer.alloc(0);
-  const add = (chunk: Buffer) => {
-    kept = Buffer.concat([kept, chunk]).subarray(-tailBytes);
+/** A pause after each chunk holds a process that floods its output to some MB/s: reading it is the host's CPU. */
+function boundedTail(streams: readonly Readable[]): {
+  text(): string;
+  add(text: string): void;
+  drain(): Promise<unknown>;
+} {
+  const kept = new Map(streams.map((stream) => [stream, Buffer.alloc(0)]));
+  let said = '';
+  let ended = false;
+  for (const [stream] of kept) {
+    stream.on('error', () => {});
+    stream.on('data', (chunk: Buffer) => {
+      kept.set(stream, Buffer.concat([kept.get(stream) ?? chunk, chunk]).subarray(-tailBytes));
+      if (ended || chunk.length < tailBytes) return;
+      stream.pause();
+      setTimeout(() => stream.resume(), 10);
+    });
+  }
+  return {
+    text: () => [...kept.values(), said].map(String).join(''),
+    add: (text) => {
+      said += text;
+    },
+    /** The last words come after the exit; nobody can hold these pipes open for longer, but they are not trusted in that. */
+    drain() {
+      ended = true;
+      const closes = streams.map((stream) => (stream.closed ? undefined : once(stream.resume(), 'close')));
+      return Promise.race([Promise.all(closes), sleep(200, undefined, { ref: false })]);
+    },
   };
-  for (const stream of streams) stream?.on('error', () => {}).on('data', add);
-  return { text: () => kept.toString('utf8'), add: (text) => add(Buffer.from(text)) };
 }
 
 function signalName(number: number): NodeJS.Signals | undefined {

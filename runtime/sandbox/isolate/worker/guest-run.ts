@@ -13,6 +13,8 @@ export interface GuestRun {
   readonly id: string;
   /** CPU time used so far, in milliseconds. */
   cpuMs(): number;
+  /** isolated-vm gave the isolate up at its memory limit; V8 may take seconds to notice, or never. */
+  readonly lost: boolean;
   /** A reply of the host to a call. */
   reply(id: number, reply: HostReply, bytes: Buffer | undefined): void;
   /** Ends it now: by the host's word (no limit), or at a limit that this process counts. */
@@ -166,8 +168,9 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     const ramPeakBytes = how.unclean ? 0 : memoryNow();
     if (blank.catastrophe !== undefined) return deps.onEnd({ ...how, cpuMs: used, ramPeakBytes });
     blank.dispose();
-    if (tasks.size === 0) deps.onEnd({ ...how, cpuMs: used, ramPeakBytes });
-    else void Promise.allSettled(tasks).then(() => deps.onEnd({ ...how, cpuMs: used, ramPeakBytes }));
+    if (tasks.size === 0) return deps.onEnd({ ...how, cpuMs: used, ramPeakBytes });
+    if (how.end !== undefined && how.unclean) channel.send({ t: 'ending', run, end: how.end, cpuMs: used });
+    void Promise.allSettled(tasks).then(() => deps.onEnd({ ...how, cpuMs: used, ramPeakBytes }));
   }
 
   function memoryNow(): number {
@@ -195,6 +198,9 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
   return {
     id: run,
     cpuMs,
+    get lost() {
+      return !ended && blank.isolate.isDisposed;
+    },
     reply(id, reply, bytes) {
       const settle = calls.get(id);
       calls.delete(id);

@@ -27,7 +27,10 @@ const isolates = createBlankIsolates(ivm, assets, options);
 const transformer = createTransformer(ivm, assets);
 const runs = new Map<string, GuestRun>();
 const channel = openChannel(receive);
-const counts = watchCounts(runs, (run, bytes) => channel.send({ t: 'growth', run, bytes }));
+const counts = watchCounts(runs, {
+  onGrowth: (run, bytes) => channel.send({ t: 'growth', run, bytes }),
+  onWaiting: (run, waiting) => channel.send({ t: 'waiting', run, waiting }),
+});
 
 function receive(message: HostMessage, bytes: Buffer | undefined): void {
   if (message.t === 'reply') return runs.get(message.run)?.reply(message.id, message.reply, bytes);

@@ -24,7 +24,7 @@ export const hostRandom = globalThis.$random;
 for (const name of ['$post', '$ask', '$asset', '$now', '$random']) delete globalThis[name];
 
 // Without a prototype, so that nothing polluted can turn a copy into a Reference.
-const askOptions = { __proto__: null, arguments: { __proto__: null, copy: true }, result: { __proto__: null, copy: true } };
+const askOptions = { __proto__: null, arguments: { __proto__: null, copy: true } };
 
 /** What the run waits for, besides its top level. */
 export const pending = { __proto__: null, calls: 0, timers: 0, ended: false, onIdle: undefined };
@@ -52,9 +52,16 @@ export function post(json, bytes) {
 export function postEnd(json) {
   hostPost(`{"t":"end","end":${json}}`);
   pending.ended = true;
+  wait('{"op":"exit","args":{}}', undefined);
+}
+
+/** The worker's answer: JSON text, or a copy of {json, bytes}. An error of isolated-vm itself stays here. */
+function wait(json, bytes) {
   try {
-    apply(hostApply, hostAsk, [undefined, ['{"op":"exit","args":{}}', undefined], askOptions]);
-  } catch {}
+    return apply(hostApply, hostAsk, [undefined, [json, bytes], askOptions]);
+  } catch {
+    throw new SafeError('The host did not answer');
+  }
 }
 
 function request(op, args) {
@@ -69,10 +76,11 @@ export function ask(op, args, bytes) {
   if (pending.ended) throw new SafeError('The run has ended');
   unreadBytes = 0;
   unreadMessages = 0;
-  const answer = apply(hostApply, hostAsk, [undefined, [`{${request(op, args)}`, bytes], askOptions]);
-  const reply = parse(answer.json);
+  const answer = wait(`{${request(op, args)}`, bytes);
+  const plain = typeof answer === 'string';
+  const reply = parse(plain ? answer : own(answer, 'json'));
   if (!own(reply, 'ok')) throw hostError(own(reply, 'error'));
-  return { __proto__: null, value: own(reply, 'value'), bytes: own(answer, 'bytes') };
+  return { __proto__: null, value: own(reply, 'value'), bytes: plain ? undefined : own(answer, 'bytes') };
 }
 
 const calls = new SafeMap();

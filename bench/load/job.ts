@@ -1,0 +1,30 @@
+/** What the load process is asked, and what it answers: plain data over the channel between the two processes. */
+export interface Target {
+  port: number;
+  path: string;
+  headers: Record<string, string>;
+  /** Sent in turn. `__N__` becomes a number that no request had before. */
+  bodies: string[];
+  /** Text that a right answer holds; any other answer ends the benchmark. */
+  expect: string;
+}
+
+export type Job = { target: Target } & (
+  | { kind: 'one-at-a-time'; count: number; keepAnswers?: boolean }
+  | { kind: 'callers'; callers: number; durationMs: number; keepAnswers?: boolean }
+  /** Server-sent events, one stream at a time. */
+  | { kind: 'streams'; count: number }
+);
+
+export interface Answered {
+  /** Of each request, from its first byte sent to its last byte received. */
+  latenciesMs: number[];
+  /** From the first request to the last answer. */
+  totalMs: number;
+  /** What this process used itself, per request. */
+  clientCpuMicros: number;
+  answers?: string[];
+  /** Streams: until the first event, the first `stdout` event and the end. */
+  firstEventMs?: number[];
+  firstOutputMs?: number[];
+}

@@ -1,0 +1,222 @@
+/**
+ * Where attacks are made: the real app on the real runtime, a victim whose secrets every attack is told about,
+ * and the canaries. An attack is withstood when it ends as it says, every canary is untouched, and another agent's honest
+ * runs answer right all the while.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApp } from '../../api/app.ts';
+import { readConfig } from '../../runtime/config.ts';
+import type { RunRecord } from '../../runtime/run/record.ts';
+import { createRuntime } from '../../runtime/runtime.ts';
+import { createIsolateDriver } from '../../runtime/sandbox/isolate/isolate-driver.ts';
+import type { WallName } from '../../runtime/sandbox/isolate/walls/walls.ts';
+import { createLog } from '../../runtime/telemetry/log.ts';
+import { createTelemetry } from '../../runtime/telemetry/telemetry.ts';
+import { strays, workerPids } from './processes.ts';
+
+export interface Attack {
+  /** The attack and what is seen of it: "an endless loop ends at cpuMs". */
+  name: string;
+  code: string;
+  language?: 'javascript' | 'typescript';
+  /** Default: where the canaries are, so that the guest can aim at them. */
+  input?: unknown;
+  files?: { path: string; content: string }[];
+  limits?: Partial<RunRecord['limits']>;
+  /** `succeeded`, `failed TypeError` (status and error.name), `limit_exceeded cpuMs` (status and error.limit), `400 input`. */
+  ends: string | RegExp;
+  result?: unknown;
+  resultType?: string;
+  /** Looks closer at the record. */
+  look?: (record: RunRecord) => void;
+}
+
+/** Small enough that an endless attack costs a second, large enough for an honest program. */
+export const tightLimits = {
+  cpuMs: 250,
+  wallMs: 2500,
+  ramBytes: 32 * 1024 * 1024,
+  outputBytes: 64 * 1024,
+  resultBytes: 64 * 1024,
+  hostCalls: 5000,
+  workspaceBytes: 1024 * 1024,
+  files: 50,
+};
+
+export type Arena = Awaited<ReturnType<typeof openArena>>;
+
+const HONEST = `
+import { readFileSync } from 'node:fs';
+import { input, memory } from 'cordon';
+const kept = await memory.get('secret');
+export default { sum: input.numbers.reduce((a, b) => a + b, 0), kept, file: readFileSync('secret.txt', 'utf8') };
+`;
+
+export async function openArena(options: { without?: WallName; env?: Record<string, string> } = {}) {
+  const secret = `canary-${randomBytes(12).toString('hex')}`;
+  const dataDir = mkdtempSync(join(tmpdir(), 'cordon-arena-'));
+  // Outside of the data directory, and readable for every user of the machine.
+  const bait = mkdtempSync(join(tmpdir(), 'cordon-bait-'));
+  const hostFile = join(bait, 'host.txt');
+  writeFileSync(hostFile, secret, { mode: 0o644 });
+  mkdirSync(join(bait, 'writable'), { mode: 0o777 });
+  let connections = 0;
+  const listener = createServer((socket) => {
+    connections++;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const { port } = listener.address() as AddressInfo;
+
+  const config = readConfig({
+    CORDON_DATA: dataDir,
+    CORDON_DRAIN_MS: '0',
+    CORDON_BLANK_WORKERS: '2',
+    CORDON_ADMIN_KEY: `ck_${secret}`,
+    ...options.env,
+  });
+  const log = createLog('error', { write: (line) => faults.push(line) });
+  const faults: string[] = [];
+  const telemetry = await createTelemetry({});
+  const lost: string[] = [];
+  const driver = await createIsolateDriver({
+    ...config,
+    onWorkerLost: (detail) => lost.push(detail),
+    ...(options.without ? { disableWalls: [options.without] } : {}),
+  });
+  const runtime = await createRuntime(config, { log, telemetry, isolateDriver: driver });
+  const app = createApp({ runtime, log, metrics: telemetry.metrics });
+
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers as they expect them
+  async function call(method: string, path: string, body?: unknown): Promise<{ status: number; text: string; json: any }> {
+    const response = await app.request(`http://cordon.test${path}`, {
+      method,
+      headers: { authorization: `Bearer ck_${secret}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== '';
+    return { status: response.status, text, json: isJson ? JSON.parse(text) : undefined };
+  }
+
+  await call('POST', '/v1/agents', { id: 'victim' });
+  await call('PUT', '/v1/agents/victim/memory/secret', { secret });
+  await call('PUT', '/v1/agents/victim/files/secret.txt', secret);
+
+  /** One run of the victim: it sees what is its own, and computes. */
+  async function honestRun(): Promise<void> {
+    const began = performance.now();
+    const numbers = [1, 2, Math.floor(Math.random() * 1000)];
+    const { status, json } = await call('POST', '/v1/runs', { agent: 'victim', language: 'javascript', code: HONEST, input: { numbers } });
+    const sum = numbers.reduce((a, b) => a + b, 0);
+    expect({ status, run: json.status, result: json.result, error: json.error }).toEqual({
+      status: 200,
+      run: 'succeeded',
+      result: { sum, kept: { secret }, file: secret },
+      error: undefined,
+    });
+    expect(performance.now() - began, 'an honest run beside an attack took too long').toBeLessThan(10_000);
+  }
+
+  async function canaries(): Promise<void> {
+    expect(readFileSync(hostFile, 'utf8')).toBe(secret);
+    expect(statSync(hostFile).nlink).toBe(1);
+    expect(connections, 'the loopback port was reached').toBe(0);
+    expect((await call('GET', '/v1/agents/victim/memory/secret')).json).toEqual({ secret });
+    expect((await call('GET', '/v1/agents/victim/memory')).json.items).toHaveLength(1);
+    expect((await call('GET', '/v1/agents/victim/files/secret.txt')).text).toBe(secret);
+    expect((await call('GET', '/v1/agents/victim/files/')).json.items).toHaveLength(1);
+    expect(Object.keys(Object.prototype), 'the service itself was polluted').toEqual([]);
+    expect(strays()).toEqual([]);
+  }
+
+  let attackers = 0;
+  const aim = () => ({ hostFile, port, bait, dataDir, cwd: process.cwd(), pid: process.pid, secretFile: 'secret.txt', secretKey: 'secret' });
+
+  /** Makes one attack as an agent of its own and answers how it ended. */
+  async function attack(given: Omit<Attack, 'name' | 'ends'>): Promise<{ ended: string; answer: Awaited<ReturnType<typeof call>> }> {
+    const agent = `attacker-${++attackers}`;
+    expect((await call('POST', '/v1/agents', { id: agent })).status).toBe(201);
+    const { language = 'javascript', files = [], limits } = given;
+    const code = /\bmemory\./.test(given.code) ? `import { memory } from 'cordon'; ${given.code}` : given.code;
+    const input = 'input' in given ? given.input : aim();
+    const answer = await call('POST', '/v1/runs', { agent, language, code, input, files, limits: { ...tightLimits, ...limits } });
+    expect((await call('DELETE', `/v1/agents/${agent}`)).status).toBe(204);
+    return { ended: describeEnd(answer), answer };
+  }
+
+  /** The whole: attack, honest runs during it, canaries after it. */
+  async function withstand(given: Attack): Promise<void> {
+    let over = false;
+    const attacking = attack(given).finally(() => {
+      over = true;
+    });
+    attacking.catch(() => {});
+    do {
+      await honestRun();
+      await Promise.race([attacking.catch(() => {}), sleep(150)]);
+    } while (!over);
+    const { ended, answer } = await attacking;
+    const said = JSON.stringify(answer.json);
+    if (typeof given.ends === 'string') expect(ended, said).toBe(given.ends);
+    else expect(ended, said).toMatch(given.ends);
+    expect(said).not.toContain(secret);
+    // What a guest was told as its input is no leak; paths that only the host knows are.
+    if (!('result' in given)) for (const hint of [process.cwd(), 'isolated-vm', 'node:internal', 'cordon:']) expect(said).not.toContain(hint);
+    if ('result' in given) expect(answer.json.result, said).toEqual(given.result);
+    if ('resultType' in given) expect(answer.json.resultType, said).toBe(given.resultType);
+    given.look?.(answer.json);
+    await canaries();
+  }
+
+  return {
+    call,
+    attack,
+    withstand,
+    canaries,
+    honestRun,
+    aim,
+    secret,
+    /** Details of workers that died uncleanly, and error lines of the log. */
+    lost,
+    faults,
+    report: () => driver.report(),
+    async close(): Promise<void> {
+      await runtime.close();
+      await new Promise((resolve) => listener.close(resolve));
+      for (const folder of [dataDir, bait]) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** `succeeded`, `failed NAME`, `limit_exceeded LIMIT`, or the HTTP status with the field at fault. */
+function describeEnd({ status, json }: { status: number; json: any }): string {
+  if (status !== 200) return `${status} ${json?.errors?.[0]?.field ?? json?.code}`;
+  const { limit, name } = (json as RunRecord).error ?? {};
+  return [json.status, limit ?? name].filter(Boolean).join(' ');
+}
+
+/** A file of attacks, five at a time, each by an agent of its own against one service. */
+export function attacks(title: string, list: readonly Attack[]): void {
+  describe(title, () => {
+    let arena: Arena;
+    beforeAll(async () => {
+      arena = await openArena();
+      await arena.honestRun();
+    }, 30_000);
+    afterAll(async () => {
+      await arena.close();
+      expect(workerPids()).toEqual([]);
+      expect(strays()).toEqual([]);
+    }, 30_000);
+    for (const attack of list) test.concurrent(attack.name, { timeout: 30_000 }, () => arena.withstand(attack));
+    test('and the service had no fault of its own', () => expect(arena.faults).toEqual([]));
+  });
+}
