@@ -1,10 +1,10 @@
 import type { Agent } from '../runtime/agent/agents.ts';
-import { CordonError, notFound } from '../runtime/errors.ts';
+import { notFound } from '../runtime/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { created, json, noContent } from './answer.ts';
 import { displayName, limits, metadata, page, pageQuery, quotas, slug, timestamp } from './fields.ts';
 import { z } from './http.ts';
-import { createOnce, idempotencyHeaders } from './idempotency.ts';
+import { createNamed, createOnce, idempotencyHeaders } from './idempotency.ts';
 import type { AddRoute } from './route.ts';
 
 const BODY_BYTES = 256 * 1024;
@@ -63,19 +63,12 @@ export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
     },
     (call) => {
       const { tenant, body } = call;
-      const register = async (interruptedAtMs: number | undefined) => {
-        try {
-          return await agents.create(tenant, body);
-        } catch (error) {
-          // An attempt that a crash cut off may have come as far as this agent.
-          const mayBeOurs =
-            error instanceof CordonError && error.code === 'already_exists' && interruptedAtMs !== undefined;
-          if (!mayBeOurs) throw error;
-          const existing = await agents.get({ tenant, agent: body.id });
-          if (Date.parse(existing.createdAt) < interruptedAtMs) throw error;
-          return existing;
-        }
-      };
+      const register = (interruptedAtMs: number | undefined) =>
+        createNamed(
+          interruptedAtMs,
+          () => agents.create(tenant, body),
+          () => agents.get({ tenant, agent: body.id }),
+        );
       return createOnce(idempotency, call, 'POST /v1/agents', register, (made) =>
         created(made, `/v1/agents/${made.id}`),
       );

@@ -1,4 +1,4 @@
-import { fieldError } from '../runtime/errors.ts';
+import { CordonError, fieldError } from '../runtime/errors.ts';
 import type { Json } from '../runtime/json.ts';
 import type { Idempotency } from '../runtime/run/idempotency.ts';
 import type { Answer } from './answer.ts';
@@ -43,4 +43,24 @@ export async function createOnce<T>(
   const { value, reused } = await idempotency.once(scope, call.bodySha256(), work, secret);
   const first = answer(value as T);
   return reused ? { ...first, headers: { ...first.headers, ...REPLAYED } } : first;
+}
+
+/**
+ * Creates something under an id that the caller chose. When an earlier attempt was cut off by a crash, what has come
+ * into being under that id since then is its work. Errors: those of `create`.
+ */
+export async function createNamed<T extends { createdAt: string }>(
+  interruptedAtMs: number | undefined,
+  create: () => Promise<T>,
+  find: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await create();
+  } catch (error) {
+    if (interruptedAtMs === undefined || !(error instanceof CordonError) || error.code !== 'already_exists')
+      throw error;
+    const existing = await find();
+    if (Date.parse(existing.createdAt) < interruptedAtMs) throw error;
+    return existing;
+  }
 }

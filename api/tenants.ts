@@ -1,9 +1,9 @@
-import { CordonError, notFound } from '../runtime/errors.ts';
+import { notFound } from '../runtime/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { created, json, noContent } from './answer.ts';
 import { displayName, page, pageQuery, slug, timestamp } from './fields.ts';
 import { z } from './http.ts';
-import { createOnce, idempotencyHeaders } from './idempotency.ts';
+import { createNamed, createOnce, idempotencyHeaders } from './idempotency.ts';
 import type { AddRoute } from './route.ts';
 
 const tenant = z.object({ id: slug, name: z.string(), createdAt: timestamp }).openapi('Tenant');
@@ -28,18 +28,12 @@ export function addTenantRoutes(add: AddRoute, runtime: Runtime): void {
       responses: { 201: { description: 'Made', schema: tenant } },
     },
     (call) => {
-      const make = async (interruptedAtMs: number | undefined) => {
-        try {
-          return await tenants.create(call.body);
-        } catch (error) {
-          const mayBeOurs =
-            error instanceof CordonError && error.code === 'already_exists' && interruptedAtMs !== undefined;
-          if (!mayBeOurs) throw error;
-          const existing = await tenants.get(call.body.id);
-          if (Date.parse(existing.createdAt) < interruptedAtMs) throw error;
-          return existing;
-        }
-      };
+      const make = (interruptedAtMs: number | undefined) =>
+        createNamed(
+          interruptedAtMs,
+          () => tenants.create(call.body),
+          () => tenants.get(call.body.id),
+        );
       return createOnce(idempotency, call, 'POST /v1/tenants', make, (made) => created(made, `/v1/tenants/${made.id}`));
     },
   );

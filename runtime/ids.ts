@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** Sortable id: prefix, 10 characters of milliseconds, 16 of randomness (80 bits). Same order as time, per millisecond. */
+/** Sortable id: prefix, 10 characters of milliseconds, 20 of randomness (80 bits). Same order as time, per millisecond. */
 export function newId(prefix: 'run' | 'key' | 'req', nowMs: number): string {
   let time = '';
   for (let rest = nowMs, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) time = ALPHABET[rest % 32] + time;
-  let random = '';
-  for (const byte of randomBytes(16)) random += ALPHABET[byte & 31];
-  return `${prefix}_${time}${random}`;
+  // A UUID costs a tenth of fresh random bytes; its first 8 and last 12 digits are all random.
+  const uuid = randomUUID();
+  return `${prefix}_${time}${uuid.slice(0, 8)}${uuid.slice(24)}`;
 }

@@ -87,9 +87,11 @@ async function install() {
   );
   rmSync(lockFile, { force: true });
   if (code === 0 && existsSync(join(bin, 'node'))) return;
-  say(output.trim());
+  // The cause comes first; npm's help on usage follows.
+  const errors = output.split('\n').filter((line) => line.startsWith('npm error'));
+  say((errors.length > 0 ? errors : output.trim().split('\n')).slice(0, 20).join('\n'));
   if (code !== 0)
-    say('cordon: npm ci failed (its last words are above). Repair the cause, then run the same command again.');
+    say('cordon: npm ci failed (its own words are above). Repair the cause, then run the same command again.');
   else
     say(
       `cordon: there is no Node.js package for ${process.platform}-${process.arch}. Linux on x64 or arm64 is needed.`,
@@ -106,9 +108,15 @@ function run(command, args, { started, ...options }) {
     const child = spawn(command, args, options);
     child.once('error', (error) => {
       say(`cordon: ${command} cannot be started: ${error.message}`);
+      clearInterval(orphaned);
       resolve({ code: 127 });
     });
+    // npm's shell does not pass SIGTERM on: it dies and leaves this process behind, which nobody could then end.
+    const parent = process.ppid;
+    const orphaned = setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 250);
+    if (process.env.npm_lifecycle_event === undefined) clearInterval(orphaned);
     child.once('close', (code, signal) => {
+      clearInterval(orphaned);
       for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(name, forward);
       resolve({ code: code ?? 128 + constants.signals[signal] });
     });

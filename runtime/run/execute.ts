@@ -146,7 +146,10 @@ async function terminalRecord(live: LiveRun, ended: Ended, deps: ExecuteDeps): P
   const changed = (await ended.files?.changed()) ?? [];
   const finishedAtMs = deps.clock.now();
   const { status, ...how } = outcome;
-  return Object.assign(record, how, {
+  // A copy: until it is durable, readers see the run as it was.
+  return {
+    ...record,
+    ...how,
     status,
     stdout: host?.shown.text.stdout ?? '',
     stderr: host?.shown.text.stderr ?? '',
@@ -168,7 +171,7 @@ async function terminalRecord(live: LiveRun, ended: Ended, deps: ExecuteDeps): P
       memoryOps: ended.memory?.operations ?? 0,
       egressRequests: host?.egressRequests ?? 0,
     }),
-  });
+  };
 }
 
 const timedOut = (wallMs: number) => ({

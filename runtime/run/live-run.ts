@@ -57,6 +57,7 @@ export function createLiveRun({ record, request, trace, clock }: NewLiveRun): Li
     durable: Promise.resolve(),
     finished,
     finish(terminal) {
+      Object.assign(record, terminal);
       events.append('finished', { run: terminal as never });
       events.close();
       finish(terminal);

@@ -56,7 +56,8 @@ export function createRunStore(store: Store) {
         if (events[0]) tx.put(eventsKey(record.id, events[0].seq), events);
         tx.delete(unfinishedKey(record.id));
         if (sourceWithoutFiles) tx.put(sourceKey(record.id), sourceWithoutFiles);
-      }),
+        // An end may use the space kept free: it makes room for others to be deleted.
+      }, { reserve: true }),
 
     async get(tenant: string, id: string): Promise<RunRecord> {
       const entry = await store.get<RunRecord>(recordKey(tenant, id));

@@ -22,9 +22,6 @@ export interface CommitQueue {
   close(): Promise<void>;
 }
 
-/** Writes. */
-const LARGE_GROUP = 512;
-
 interface Options {
   disk: Disk;
   /** Gives each write its number. */
@@ -54,10 +51,7 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
   };
 
   function schedule() {
-    if (inFlight || !pending) return;
-    // A large group starts at once: the disk works while this thread goes on with the rest.
-    if (pending.size >= LARGE_GROUP) return send(pending);
-    if (scheduled) return;
+    if (scheduled || inFlight || !pending) return;
     scheduled = true;
     // The end of this turn of the event loop: transactions of one turn share a flush.
     setImmediate(() => {

@@ -120,16 +120,19 @@ describe('ranges', () => {
 });
 
 describe('what does not pass', () => {
-  test.each(['..%2f..%2fetc%2fpasswd', '%2fetc%2fpasswd', 'a%00b', 'a%5cb', '%2e%2e%2f%2e%2e%2fx'])(
-    'the path %s',
-    async (path) => {
-      for (const method of ['GET', 'PUT', 'DELETE']) {
-        const { status, text } = await service.call(method, at(path), method === 'PUT' ? { body: 'x' } : {});
-        expect([400, 404]).toContain(status);
-        expect(text).not.toMatch(/root:|cordon-api-|\/tmp/);
-      }
-    },
-  );
+  test.each([
+    '..%2f..%2fetc%2fpasswd',
+    '%2fetc%2fpasswd',
+    'a%00b',
+    'a%5cb',
+    '%2e%2e%2f%2e%2e%2fx',
+  ])('the path %s', async (path) => {
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const { status, text } = await service.call(method, at(path), method === 'PUT' ? { body: 'x' } : {});
+      expect([400, 404]).toContain(status);
+      expect(text).not.toMatch(/root:|cordon-api-|\/tmp/);
+    }
+  });
 
   test('a file above the limit, announced or not, leaves nothing behind', async () => {
     const big = new Uint8Array(8 * 1024 * 1024 + 1);

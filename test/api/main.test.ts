@@ -13,9 +13,13 @@ async function startRun(url: string, key: string, code: string) {
   const answer = fetch(`${url}/v1/runs`, { method: 'POST', headers, body });
   answer.catch(() => {});
   await expect
-    .poll(async () => ((await (await fetch(`${url}/v1/runs?status=running`, { headers })).json()) as { items: [] }).items.length, {
-      timeout: 10_000,
-    })
+    .poll(
+      async () =>
+        ((await (await fetch(`${url}/v1/runs?status=running`, { headers })).json()) as { items: [] }).items.length,
+      {
+        timeout: 10_000,
+      },
+    )
     .toBe(1);
   return { answer };
 }

@@ -17,23 +17,22 @@ test.each([
   expect(readPreference(header)).toEqual(expected);
 });
 
-test.each(Object.keys(errorCodes) as ErrorCode[])(
-  'the problem of %s has its status, code, title and request id',
-  (code) => {
-    const answer = problemAnswer(new CordonError(code, 'what happened'), 'req_1');
-    const problem = JSON.parse(String(answer.body));
-    expect(problem).toEqual({
-      type: `urn:cordon:problem:${code}`,
-      title: errorCodes[code].title,
-      status: errorCodes[code].status,
-      detail: 'what happened',
-      code,
-      requestId: 'req_1',
-    });
-    expect(answer.headers?.['content-type']).toBe('application/problem+json');
-    expect(answer.headers?.['retry-after'] !== undefined).toBe(answer.status === 429 || answer.status === 503);
-  },
-);
+test.each(
+  Object.keys(errorCodes) as ErrorCode[],
+)('the problem of %s has its status, code, title and request id', (code) => {
+  const answer = problemAnswer(new CordonError(code, 'what happened'), 'req_1');
+  const problem = JSON.parse(String(answer.body));
+  expect(problem).toEqual({
+    type: `urn:cordon:problem:${code}`,
+    title: errorCodes[code].title,
+    status: errorCodes[code].status,
+    detail: 'what happened',
+    code,
+    requestId: 'req_1',
+  });
+  expect(answer.headers?.['content-type']).toBe('application/problem+json');
+  expect(answer.headers?.['retry-after'] !== undefined).toBe(answer.status === 429 || answer.status === 503);
+});
 
 test('an unknown error says nothing of itself', () => {
   const error = new Error('ENOENT: /home/operator/.cordon/admin-key crd_secret');

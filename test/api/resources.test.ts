@@ -124,15 +124,23 @@ describe('keys and tenants', () => {
 describe('memory', () => {
   const at = (key: string, query = '') => `/v1/agents/default/memory/${key}${query}`;
 
-  test.each([null, false, 0, '', 'text', [], {}, { a: [1, { b: null }] }, 1.5, 'ÿ\u0000😀'])(
-    'keeps %j as it is',
-    async (value) => {
-      const put = await service.call('PUT', at('value'), { body: JSON.stringify(value) });
-      expect(put.json).toEqual({ key: 'value', revision: put.json.revision });
-      const got = await service.call('GET', at('value'));
-      expect([got.status, got.json, got.headers.get('etag')]).toEqual([200, value, `"${put.json.revision}"`]);
-    },
-  );
+  test.each([
+    null,
+    false,
+    0,
+    '',
+    'text',
+    [],
+    {},
+    { a: [1, { b: null }] },
+    1.5,
+    'ÿ\u0000😀',
+  ])('keeps %j as it is', async (value) => {
+    const put = await service.call('PUT', at('value'), { body: JSON.stringify(value) });
+    expect(put.json).toEqual({ key: 'value', revision: put.json.revision });
+    const got = await service.call('GET', at('value'));
+    expect([got.status, got.json, got.headers.get('etag')]).toEqual([200, value, `"${put.json.revision}"`]);
+  });
 
   test('a new key is 201, an old one 200, a deleted one 204 and then 404', async () => {
     const path = at('folder/my%20key');

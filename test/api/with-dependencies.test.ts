@@ -106,6 +106,26 @@ test('exit codes, variables and signals are passed on', async () => {
   expect(await ended).toEqual({ code: 5, output: 'ready\ncaught\n' });
 }, 30_000);
 
+test('under npm, a command whose npm is ended ends too', async () => {
+  const script = JSON.stringify({
+    name: 'p',
+    version: '1.0.0',
+    dependencies: { tool: 'file:tool' },
+    scripts: { start: `${process.execPath} scripts/with-dependencies.mjs sh run.sh` },
+  });
+  run('true');
+  writeFileSync(join(dir, 'package.json'), script);
+  writeFileSync(join(dir, 'run.sh'), 'trap "echo ended; exit 0" TERM; echo ready; while :; do sleep 0.05; done');
+  const child = spawn('npm', ['start'], { cwd: dir });
+  let output = '';
+  child.stdout.on('data', (text) => {
+    output += text;
+  });
+  await expect.poll(() => output, { timeout: 10_000 }).toContain('ready');
+  child.kill('SIGTERM');
+  await expect.poll(() => output, { timeout: 5000 }).toContain('ended');
+}, 30_000);
+
 test('it names no registry and uses nothing that Node.js 20 lacks', () => {
   const text = readFileSync(script, 'utf8');
   expect(text).not.toMatch(/registry|https?:/);

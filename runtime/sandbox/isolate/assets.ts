@@ -55,6 +55,9 @@ export async function buildAssets(): Promise<Map<string, string>> {
       footer: { js: 'return module.exports})' },
     }),
   ]);
-  const named = lazies.map(([name, text]): [string, string] => [`lazy/${name}`, `${text}\n//# sourceURL=cordon:${name}`]);
+  const named = lazies.map(([name, text]): [string, string] => [
+    `lazy/${name}`,
+    `${text}\n//# sourceURL=cordon:${name}`,
+  ]);
   return new Map([...preludes, ...transformers, ...typescripts, ...named]);
 }

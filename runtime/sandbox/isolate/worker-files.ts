@@ -1,4 +1,4 @@
-/** What goes into the jail folder: the worker's own sources, the guest assets, isolated-vm's native file. Nothing else. */
+/** What goes into the jail folder besides isolated-vm: the worker's own sources and the guest assets. Nothing else. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ export interface WorkerFiles {
   typescriptVersion: string;
 }
 
-/** Errors: a message that names the missing prebuilt binary when this platform has none. */
+/** `assets` as buildAssets gives them. */
 export function workerFiles(assets: Map<string, string>, options: WorkerOptions): WorkerFiles {
   const files = new Map<string, string | Uint8Array>();
   const add = (path: string) => files.set(`runtime/${path}`, readFileSync(join(runtime, path), 'utf8'));
@@ -25,7 +25,6 @@ export function workerFiles(assets: Map<string, string>, options: WorkerOptions)
   files.set('package.json', '{"type":"module"}');
   files.set('worker-options.json', JSON.stringify(options));
   const require = createRequire(import.meta.url);
-  files.set('isolated-vm.node', readFileSync(prebuiltFile(dirname(require.resolve('isolated-vm/package.json')))));
   return {
     files,
     entry: 'runtime/sandbox/isolate/worker/main.ts',
@@ -34,16 +33,3 @@ export function workerFiles(assets: Map<string, string>, options: WorkerOptions)
 }
 
 const versionOf = (manifest: string): string => JSON.parse(readFileSync(manifest, 'utf8')).version;
-
-function prebuiltFile(packageDir: string): string {
-  const folder = join(packageDir, 'prebuilds', `${process.platform}-${process.arch}`);
-  const libc = process.platform !== 'linux' ? '' : 'glibcVersionRuntime' in reportHeader() ? '.glibc' : '.musl';
-  const name = `isolated-vm.abi${process.versions.modules}${libc}.node`;
-  if (!readdirSync(folder).includes(name)) throw new Error(`isolated-vm has no prebuilt ${name} for ${process.platform}-${process.arch}`);
-  return join(folder, name);
-}
-
-function reportHeader(): object {
-  (process.report as { excludeNetwork?: boolean }).excludeNetwork = true;
-  return (process.report.getReport() as unknown as { header: object }).header;
-}

@@ -84,10 +84,16 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
   const loaded = (request: { specifier: string; referrer: string }) => {
     const { specifier, referrer } = request;
     const base = specifier.startsWith('/') ? 'file://' : `file://${referrer}`;
-    if (!/^\.{0,2}\//.test(specifier)) throw new HostError('Error', `Cannot find package '${specifier}'`, 'ERR_MODULE_NOT_FOUND');
+    if (!/^\.{0,2}\//.test(specifier))
+      throw new HostError('Error', `Cannot find package '${specifier}'`, 'ERR_MODULE_NOT_FOUND');
     const wanted = decodeURIComponent(new URL(specifier, base).pathname);
     const found = [wanted, `${wanted}.ts`, `${wanted}.js`, `${wanted}.json`].find((name) => files.has(name));
-    if (!found) throw new HostError('Error', `Cannot find module '${specifier}' imported from ${referrer}`, 'ERR_MODULE_NOT_FOUND');
+    if (!found)
+      throw new HostError(
+        'Error',
+        `Cannot find module '${specifier}' imported from ${referrer}`,
+        'ERR_MODULE_NOT_FOUND',
+      );
     const written = transformer.transform(found, Buffer.from(files.get(found)!.bytes).toString(), 'module');
     if (!written.ok) throw new HostError(written.error.name, `${written.error.message}\n${written.error.stack}`);
     return { path: found, ...written };
@@ -101,8 +107,6 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
       const { value, bytes: answered } = answer({ files, memory }, op, args, bytes);
       return { reply: { ok: true, value }, bytes: answered };
     } catch (error) {
-      if (!(error instanceof HostError)) console.error(error);
-      if (process.env.TRACE) console.error(op, args, error);
       const { name, message, code, limit } = error as HostError;
       return { reply: { ok: false, error: { name, message, code, limit } } };
     }
@@ -120,17 +124,23 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
       if (op === 'exit') return new Promise(() => {});
       const answered = await reply(op, args, bytes);
       const text = JSON.stringify(answered.reply);
-      return answered.bytes ? new ivm.ExternalCopy({ json: text, bytes: answered.bytes }).copyInto({ release: true }) : text;
+      return answered.bytes
+        ? new ivm.ExternalCopy({ json: text, bytes: answered.bytes }).copyInto({ release: true })
+        : text;
     }),
   );
-  global.setSync('$post', new ivm.Callback((json: string, bytes?: ArrayBuffer) => receive(JSON.parse(json), bytes), { ignored: true }));
+  global.setSync(
+    '$post',
+    new ivm.Callback((json: string, bytes?: ArrayBuffer) => receive(JSON.parse(json), bytes), { ignored: true }),
+  );
   const prelude = context.evalSync(texts.get('prelude.js')!, { reference: true });
   const start = prelude.getSync('start', { reference: true });
   const deliver = prelude.getSync('deliver', { reference: true });
 
   /** A rejected task is an unhandled rejection of the guest, unless the isolate itself is gone. */
   const rejected = (error: any) => {
-    if (isolate.isDisposed) return finish(JSON.stringify({ status: 'gone', error: { name: 'Gone', message: String(error?.message) } }));
+    if (isolate.isDisposed)
+      return finish(JSON.stringify({ status: 'gone', error: { name: 'Gone', message: String(error?.message) } }));
     const isError = typeof error === 'object' && error !== null;
     const unhandled = isError
       ? { name: String(error.name), message: String(error.message), stack: String(error.stack) }
@@ -140,12 +150,9 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
     deliver.apply(undefined, [JSON.stringify({ unhandled })]).then((text) => settle(text as string), rejected);
   };
   const tell = (message: object, bytes?: ArrayBuffer) => {
-    deliver.apply(undefined, [JSON.stringify(message), bytes], { arguments: { copy: true } }).then(
-      (text) => {
-        if (typeof text === 'string') finish(text);
-      },
-      rejected,
-    );
+    deliver.apply(undefined, [JSON.stringify(message), bytes], { arguments: { copy: true } }).then((text) => {
+      if (typeof text === 'string') finish(text);
+    }, rejected);
   };
   function receive(message: any, bytes?: ArrayBuffer) {
     if (message.t === 'out') {
@@ -154,7 +161,9 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
     } else if (message.t === 'display') ended.displays.push({ mime: message.mime, data: message.data });
     else if (message.t === 'end') finish(JSON.stringify(message.end));
     else if (message.t === 'call') {
-      void reply(message.op, message.args, bytes).then((answered) => tell({ id: message.id, ...answered.reply }, answered.bytes));
+      void reply(message.op, message.args, bytes).then((answered) =>
+        tell({ id: message.id, ...answered.reply }, answered.bytes),
+      );
     } else if (message.t === 'timer') {
       const due = () => {
         timers.delete(message.id);
@@ -171,7 +180,9 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
 
   const request = { ...program, path, limits: { resultBytes: 1 << 20, outputBytes: 1 << 20, ...options.limits } };
   if (options.input !== undefined) request.input = JSON.stringify(options.input);
-  start.apply(undefined, [JSON.stringify(request)], { result: { promise: true, copy: true } }).then((text) => finish(text as string), rejected);
+  start
+    .apply(undefined, [JSON.stringify(request)], { result: { promise: true, copy: true } })
+    .then((text) => finish(text as string), rejected);
   const late = setTimeout(() => finish('{"status":"timed_out"}'), options.timeoutMs ?? 5000);
   const text = await end;
   clearTimeout(late);

@@ -54,7 +54,11 @@ export function answer(
       const file = existing('open');
       if (file.directory) refuse('EISDIR', 'read', args.path);
       const from = args.offset ?? 0;
-      return { value: { bytes: file.bytes.length }, bytes: new Uint8Array(file.bytes.slice(from, args.length === undefined ? undefined : from + args.length)).buffer };
+      return {
+        value: { bytes: file.bytes.length },
+        bytes: new Uint8Array(file.bytes.slice(from, args.length === undefined ? undefined : from + args.length))
+          .buffer,
+      };
     }
     case 'fs.writeFile': {
       const old = files.get(args.path);
@@ -81,7 +85,14 @@ export function answer(
     }
     case 'fs.stat': {
       const file = existing('stat');
-      return { value: { type: file.directory ? 'directory' : 'file', bytes: file.bytes.length, modifiedAtMs: file.modifiedAtMs, createdAtMs: file.modifiedAtMs } };
+      return {
+        value: {
+          type: file.directory ? 'directory' : 'file',
+          bytes: file.bytes.length,
+          modifiedAtMs: file.modifiedAtMs,
+          createdAtMs: file.modifiedAtMs,
+        },
+      };
     }
     case 'fs.readdir': {
       if (!existing('scandir').directory) refuse('ENOTDIR', 'scandir', args.path);

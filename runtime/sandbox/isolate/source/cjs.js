@@ -1,6 +1,7 @@
 // CommonJS files become one function text with Node's five parameters.
-import { lastStatement } from './esm.js';
+
 import { createEdits } from './edits.js';
+import { lastStatement } from './esm.js';
 import { walk } from './walk.js';
 
 /** Makes the function text of a parsed script; a main program also answers the value of its last expression. */

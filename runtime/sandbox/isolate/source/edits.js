@@ -4,9 +4,12 @@
 export function createEdits(source) {
   const list = [];
   return {
-    /** Replaces [start, end) by `text`, which has as many newlines as what it replaces. */
-    replace(start, end, text) {
-      list.push({ start, end, text, order: list.length });
+    /**
+     * Replaces [start, end) by `text`, which has as many newlines as what it replaces. V8 places the call of a
+     * parenthesized callee behind it; `isCallee` moves that place back to its start.
+     */
+    replace(start, end, text, isCallee = false) {
+      list.push({ start, end, text, isCallee, order: list.length });
     },
     /** Puts spaces over [start, end), keeping newlines; `;` first keeps statements apart. */
     blank(start, end, first = '') {
@@ -45,7 +48,8 @@ export function createEdits(source) {
         if (edit.text.length !== before) {
           delta += edit.text.length - before;
           shifts[line] ??= [];
-          shifts[line].push([column, delta]);
+          if (edit.isCallee) shifts[line].push([column, delta + before], [column + 1, delta]);
+          else shifts[line].push([column, delta]);
         }
       }
       advance(source.slice(at));

@@ -8,9 +8,9 @@ import { walk } from './walk.js';
 
 /**
  * Makes the function text of a parsed module. `role` main: the last expression statement is returned when there is no
- * default export. Modules that can be part of a cycle become generators: their first step declares, their second runs.
+ * default export. `typed`: it was TypeScript, where an imported name that is never read may be a type. Modules that can be part of a cycle become generators: their first step declares, their second runs.
  */
-export function writeModule(source, ast, role) {
+export function writeModule(source, ast, role, typed = false) {
   const edits = createEdits(source);
   const c = freeName(source);
   const imports = [];
@@ -21,6 +21,7 @@ export function writeModule(source, ast, role) {
   const live = new Map(); // local name -> text that reads it in the module it comes from
   const exports = new Map(); // exported name -> local name
   const getters = [];
+  const required = []; // [import, [local, imported][]]
   let head = '';
   let hasDefault = false;
   const addGetter = (name, text) => {
@@ -31,7 +32,7 @@ export function writeModule(source, ast, role) {
   for (const node of ast.body) {
     if (node.type === 'ImportDeclaration') {
       const index = indexOf(node.source.value);
-      head += importHead(c, node, index, live);
+      head += importHead(c, node, index, live, required);
       edits.blank(node.start, node.end, ';');
     } else if (node.type === 'ExportAllDeclaration') {
       const index = indexOf(node.source.value);
@@ -60,7 +61,12 @@ export function writeModule(source, ast, role) {
     else if (node.type === 'AwaitExpression' || (node.type === 'ForOfStatement' && node.await)) isAsync = true;
     else if (node.type === 'VariableDeclaration' && node.kind === 'await using') isAsync = true;
   });
-  if (live.size > 0) linkReferences(ast, live, edits);
+  const read = live.size > 0 ? linkReferences(ast, live, edits) : new Set();
+  for (const local of exports.values()) read.add(local);
+  for (const [index, locals] of required) {
+    const names = [...locals].filter(([local]) => !typed || read.has(local)).map(([, name]) => name);
+    if (names.length > 0) head += `${c}.n(${index},${JSON.stringify(names)});`;
+  }
 
   const last = lastStatement(ast.body);
   const hasResult = role === 'main' && !hasDefault && last?.type === 'ExpressionStatement';
@@ -69,10 +75,16 @@ export function writeModule(source, ast, role) {
   const staged = role === 'module' || imports.some((specifier) => !isBuiltin(specifier));
   // The parameter is left out where nothing asks: such a program runs without the module runtime.
   const parameter = staged || asks || head !== '' ? c : '';
-  const prefix =
-    `(${isAsync ? 'async ' : ''}function${staged ? '*' : ''}(${parameter}){"use strict";${head}${staged ? 'yield;' : ''}`;
+  const prefix = `(${isAsync ? 'async ' : ''}function${staged ? '*' : ''}(${parameter}){"use strict";${head}${staged ? 'yield;' : ''}`;
   const { code, shifts } = edits.apply(prefix);
-  return { code: `${code}\n})${isStill(source) ? '//still' : ''}`, kind: 'esm', imports, hasDefault, hasResult, shifts };
+  return {
+    code: `${code}\n})${isStill(source) ? '//still' : ''}`,
+    kind: 'esm',
+    imports,
+    hasDefault,
+    hasResult,
+    shifts,
+  };
 
   function exportNamed(node) {
     if (node.source) {
@@ -97,19 +109,22 @@ export function writeModule(source, ast, role) {
     const isDeclaration = declaration.type === 'FunctionDeclaration' || declaration.type === 'ClassDeclaration';
     const local = isDeclaration && declaration.id ? declaration.id.name : `${c}d`;
     addGetter('default', local);
-    const gap = source.slice(node.start, declaration.start).replace(/[^\n\r\u2028\u2029]/g, ' ');
+    // Not up to the declaration: a parenthesis before it belongs to the expression.
+    const [words] = /^export(?:\s|\/\*[\s\S]*?\*\/|\/\/.*)*?default/.exec(source.slice(node.start));
+    const end = node.start + words.length;
+    const gap = words.replace(/[^\n\r\u2028\u2029]/g, ' ');
     if (isDeclaration && declaration.id) {
-      edits.blank(node.start, declaration.start);
+      edits.blank(node.start, end);
     } else if (declaration.type === 'FunctionDeclaration') {
       // Hoisted like any function declaration, so it needs a name; `c.d` then calls it "default".
-      edits.blank(node.start, declaration.start);
+      edits.blank(node.start, end);
       const paren = source.indexOf('(', declaration.start);
       edits.replace(paren, paren, ` ${local}`);
       head += `${c}.d(${local});`;
     } else {
       const binding = `const ${local}=`;
       const fits = gap.length >= binding.length && !/[\n\r\u2028\u2029]/.test(gap);
-      edits.replace(node.start, declaration.start, fits ? binding + gap.slice(binding.length) : `${gap}${binding}`);
+      edits.replace(node.start, end, fits ? binding + gap.slice(binding.length) : `${gap}${binding}`);
       if (declaration.type === 'ClassDeclaration' || /^(Arrow)?Function/.test(declaration.type)) {
         edits.replace(node.end, node.end, `;${c}.d(${local});`);
       }
@@ -125,7 +140,7 @@ function freeName(source) {
   }
 }
 
-function importHead(c, node, index, live) {
+function importHead(c, node, index, live, links) {
   const builtin = isBuiltin(node.source.value);
   const named = [];
   const required = [];
@@ -137,12 +152,13 @@ function importHead(c, node, index, live) {
       continue;
     }
     const name = specifier.type === 'ImportDefaultSpecifier' ? 'default' : nameOf(specifier.imported);
-    required.push(name);
+    required.push([local, name]);
     if (builtin) named.push(`${JSON.stringify(name)}:${local}`);
     else live.set(local, `${c}.i(${index})${access(name)}`);
   }
-  if (builtin && named.length > 0) head += `const {${named.join(',')}}=${c}.b(${index},${JSON.stringify(required)});`;
-  if (!builtin && required.length > 0) head += `${c}.n(${index},${JSON.stringify(required)});`;
+  if (builtin && named.length > 0)
+    head += `const {${named.join(',')}}=${c}.b(${index},${JSON.stringify(required.map(([, name]) => name))});`;
+  if (!builtin) links.push([index, required]);
   return head;
 }
 
@@ -153,20 +169,24 @@ function linkReferences(ast, live, edits) {
   const shorthand = new Set();
   const called = new Set();
   walk(ast, (node) => {
-    if (node.type === 'Property' && node.shorthand) shorthand.add(node.value.type === 'AssignmentPattern' ? node.value.left : node.value);
+    if (node.type === 'Property' && node.shorthand)
+      shorthand.add(node.value.type === 'AssignmentPattern' ? node.value.left : node.value);
     if (node.type === 'CallExpression') called.add(node.callee);
     if (node.type === 'TaggedTemplateExpression') called.add(node.tag);
   });
+  const read = new Set();
   for (const [local, text] of live) {
     const variable = moduleScope.set.get(local);
     for (const { identifier, from } of variable?.references ?? []) {
       if (!from) continue;
+      read.add(local);
       let reading = text;
       if (called.has(identifier)) reading = `(0,${text})`;
       if (shorthand.has(identifier)) reading = `${local}:${text}`;
-      edits.replace(identifier.start, identifier.end, reading);
+      edits.replace(identifier.start, identifier.end, reading, called.has(identifier));
     }
   }
+  return read;
 }
 
 function access(name) {
@@ -199,7 +219,8 @@ export function lastStatement(body) {
 }
 
 // Words without which no promise, timer or host call can be waiting when the last statement has run.
-const busy = /async|await|Promise|then|import|require|eval|Function|constructor|memory|fetch|Microtask|Tick|set[IT]|Stream|\\u/;
+const busy =
+  /async|await|Promise|then|import|require|eval|Function|constructor|memory|fetch|Microtask|Tick|set[IT]|Stream|\\u/;
 
 /** Whether a program has certainly ended when its last statement has. */
 function isStill(source) {

@@ -32,9 +32,14 @@ function transform({ path, source, role }) {
 
 function write(path, text, role) {
   const options = { ecmaVersion: 'latest', allowHashBang: true, ranges: true };
-  const asModule = () => writeModule(hideHashBang(text), parse(text, { ...options, sourceType: 'module' }), role);
+  const asModule = () =>
+    writeModule(hideHashBang(text), parse(text, { ...options, sourceType: 'module' }), role, /\.[mc]?ts$/.test(path));
   const asScript = () =>
-    writeScript(hideHashBang(text), parse(text, { ...options, sourceType: 'script', allowReturnOutsideFunction: true }), role);
+    writeScript(
+      hideHashBang(text),
+      parse(text, { ...options, sourceType: 'script', allowReturnOutsideFunction: true }),
+      role,
+    );
   if (/\.m[jt]s$/.test(path)) return asModule();
   if (/\.c[jt]s$/.test(path)) return asScript();
   // A file without import and export that uses CommonJS names is CommonJS, as Node.js decides too.
@@ -71,11 +76,12 @@ function writeJson(path, source) {
 }
 
 function failure(path, error) {
-  if (error instanceof SyntaxError && error.loc) {
+  if (error instanceof SyntaxError && error.loc && !/stack space/.test(error.message)) {
     const message = error.message.replace(/ \(\d+:\d+\)$/, '');
     return syntaxError(path, message, error.loc.line, error.loc.column + 1);
   }
-  if (error instanceof RangeError) return syntaxError(path, 'The code is nested too deeply');
+  if (error instanceof RangeError || /stack space/.test(error?.message))
+    return syntaxError(path, 'The code is nested too deeply');
   return syntaxError(path, `The code could not be read: ${error?.message ?? error}`);
 }
 

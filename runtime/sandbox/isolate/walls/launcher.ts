@@ -93,7 +93,7 @@ export function createLauncher(parts: {
   }
 }
 
-/** isolated-vm's README asks for the first; the second lets each context have its own SharedArrayBuffer. */
+/** isolated-vm's README asks for the first; with the second a context has no SharedArrayBuffer unless it is given one. */
 const engineFlags = ['--no-node-snapshot', '--enable-sharedarraybuffer-per-context'];
 
 /** Node's permission model: read the app folder, load the one addon, nothing else. Docs: Node.js, "Permissions". */

@@ -97,23 +97,29 @@ export async function prepareWalls(options: WallsOptions): Promise<Walls> {
     const prober = await openProber(launcher, scratchDir, jailFolderName());
     const none: Around = { permissions: false, jail: undefined, seccomp: false, user: around.user };
     try {
-      const [permissions, jail, alone] = await Promise.all([
-        around.permissions
-          ? prober.run({ ...none, permissions: true }, { eat: false }).then(judgePermissions)
-          : off('permissions'),
-        bwrap === undefined
-          ? off('jail', whyNoJail())
-          : prober.run({ ...none, jail: bwrap }, { eat: false }).then(judgeJail),
+      const [permissions, jailed, alone] = await Promise.all([
+        around.permissions ? prober.run({ ...none, permissions: true }, { eat: false }) : undefined,
+        bwrap === undefined ? undefined : prober.run({ ...none, jail: bwrap }, { eat: false }),
         around.user ? prober.run(none, { eat: false }) : undefined,
       ]);
-      const user = alone === undefined ? off('user') : judgeUser(alone, jail.stands);
-      // Workers shall start all the same where bubblewrap is refused, as in a default container.
-      if (!jail.stands) around.jail = undefined;
-      const together = await prober.run({ ...around, permissions: false }, { eat: capped });
+      const jail = jailed === undefined ? off('jail', whyNoJail()) : judgeJail(jailed);
+      // What keeps a process from starting is left out, so that workers start all the same, as in a default container.
+      // What starts but has a hole is kept: it still stops something.
+      if (jailed?.outcomes === undefined) around.jail = undefined;
+      const whole = await prober.run({ ...around, permissions: false }, { eat: capped });
       const seccomp = around.seccomp
-        ? judgeSeccomp(together, around.jail === undefined ? 1 : 2)
+        ? judgeSeccomp(whole, around.jail === undefined ? 1 : 2)
         : off('seccomp', folder.hasFilters ? undefined : `no filter for ${process.platform} ${process.arch}`);
-      return [permissions, jail, seccomp, user, capped ? judgeRam(together, capMeans(opened)) : off('ram')];
+      if (whole.outcomes === undefined) around.seccomp = false;
+      const capProbe =
+        whole.outcomes === undefined ? await prober.run({ ...around, permissions: false }, { eat: capped }) : whole;
+      return [
+        permissions === undefined ? off('permissions') : judgePermissions(permissions),
+        jail,
+        seccomp,
+        alone === undefined ? off('user') : judgeUser(alone, jail.stands),
+        capped ? judgeRam(capProbe, capMeans(opened)) : off('ram'),
+      ];
     } finally {
       await prober.close();
     }

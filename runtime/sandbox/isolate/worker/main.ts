@@ -21,7 +21,7 @@ export interface WorkerOptions {
 
 const root = join(import.meta.dirname, '../../../..');
 const options = JSON.parse(readFileSync(join(root, 'worker-options.json'), 'utf8')) as WorkerOptions;
-const ivm = loadIsolatedVm(join(root, 'isolated-vm.node'));
+const ivm = loadIsolatedVm(join(root, 'native/isolated-vm.node'));
 const assets = readAssets(join(root, 'assets'));
 const isolates = createBlankIsolates(ivm, assets, options);
 const transformer = createTransformer(ivm, assets);

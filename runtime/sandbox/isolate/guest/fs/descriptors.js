@@ -34,14 +34,22 @@ export function createDescriptors(files) {
       if (!/^(r\+?|[wa]x?\+?|[wa]\+?x?)$/.test(flag)) throw new TypeError(`The flag '${flag}' is not known`);
       if (flag.startsWith('r')) {
         const { value } = yield request('fs.stat', { path: full });
-        if (value.type === 'directory' && flag !== 'r') throw Object.assign(refuse('EISDIR', 'illegal operation on a directory', `open '${full}'`), { path: full });
+        if (value.type === 'directory' && flag !== 'r')
+          throw Object.assign(refuse('EISDIR', 'illegal operation on a directory', `open '${full}'`), { path: full });
       } else {
         yield request('fs.writeFile', { path: full, flag: flag.replace('+', '') }, new ArrayBuffer(0));
       }
       const fd = next++;
-      open.set(fd, { path: full, position: 0, append: flag.startsWith('a'), reads: /[r+]/.test(flag), writes: flag !== 'r' });
+      open.set(fd, {
+        path: full,
+        position: 0,
+        append: flag.startsWith('a'),
+        reads: /[r+]/.test(flag),
+        writes: flag !== 'r',
+      });
       return fd;
     },
+    // biome-ignore lint/correctness/useYield: every operation is a generator, also one that asks nothing of the host.
     *close(fd) {
       find(fd, 'close');
       open.delete(fd);
@@ -64,8 +72,14 @@ export function createDescriptors(files) {
       if (!file.reads) throw refuse('EBADF', 'bad file descriptor', 'read');
       const start = options.offset ?? 0;
       const most = options.length ?? into.byteLength - start;
-      const from = typeof options.position === 'number' || typeof options.position === 'bigint' ? Number(options.position) : file.position;
-      if (start < 0 || most < 0 || start + most > into.byteLength) throw Object.assign(new RangeError(`The range ${start}+${most} lies outside of the buffer`), { code: 'ERR_OUT_OF_RANGE' });
+      const from =
+        typeof options.position === 'number' || typeof options.position === 'bigint'
+          ? Number(options.position)
+          : file.position;
+      if (start < 0 || most < 0 || start + most > into.byteLength)
+        throw Object.assign(new RangeError(`The range ${start}+${most} lies outside of the buffer`), {
+          code: 'ERR_OUT_OF_RANGE',
+        });
       const { bytes } = yield request('fs.readFile', { path: file.path, offset: from, length: most });
       const read = new Uint8Array(bytes);
       new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(read, start);
@@ -84,11 +98,15 @@ export function createDescriptors(files) {
         const options = offset !== null && typeof offset === 'object' ? offset : { offset, length, position };
         const whole = toBytes(data);
         const start = options.offset ?? 0;
-        bytes = whole.slice(start, options.length === undefined || options.length === null ? undefined : start + options.length);
+        bytes = whole.slice(
+          start,
+          options.length === undefined || options.length === null ? undefined : start + options.length,
+        );
         at = options.position;
       }
       if (file.append) yield request('fs.writeFile', { path: file.path, flag: 'a' }, bytes);
-      else yield request('fs.writeRange', { path: file.path, offset: typeof at === 'number' ? at : file.position }, bytes);
+      else
+        yield request('fs.writeRange', { path: file.path, offset: typeof at === 'number' ? at : file.position }, bytes);
       if (typeof at !== 'number') file.position += bytes.byteLength;
       return { bytes: bytes.byteLength, buffer: data };
     },

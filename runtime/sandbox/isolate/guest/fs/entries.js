@@ -3,10 +3,24 @@ export class Stats {
   constructor({ type, bytes, modifiedAtMs, createdAtMs }) {
     const isDirectory = type === 'directory';
     Object.assign(this, {
-      dev: 0, mode: isDirectory ? 0o40755 : 0o100644, nlink: 1, uid: 0, gid: 0, rdev: 0, blksize: 4096, ino: 0,
-      size: bytes, blocks: Math.ceil(bytes / 512),
-      atimeMs: modifiedAtMs, mtimeMs: modifiedAtMs, ctimeMs: modifiedAtMs, birthtimeMs: createdAtMs ?? modifiedAtMs,
-      atime: new Date(modifiedAtMs), mtime: new Date(modifiedAtMs), ctime: new Date(modifiedAtMs), birthtime: new Date(createdAtMs ?? modifiedAtMs),
+      dev: 0,
+      mode: isDirectory ? 0o40755 : 0o100644,
+      nlink: 1,
+      uid: 0,
+      gid: 0,
+      rdev: 0,
+      blksize: 4096,
+      ino: 0,
+      size: bytes,
+      blocks: Math.ceil(bytes / 512),
+      atimeMs: modifiedAtMs,
+      mtimeMs: modifiedAtMs,
+      ctimeMs: modifiedAtMs,
+      birthtimeMs: createdAtMs ?? modifiedAtMs,
+      atime: new Date(modifiedAtMs),
+      mtime: new Date(modifiedAtMs),
+      ctime: new Date(modifiedAtMs),
+      birthtime: new Date(createdAtMs ?? modifiedAtMs),
     });
     kinds(this, type);
   }
@@ -34,6 +48,8 @@ for (const made of [Stats, Dirent]) {
       return this[kind] === 'directory';
     },
   };
-  for (const name of ['isSymbolicLink', 'isFIFO', 'isSocket', 'isBlockDevice', 'isCharacterDevice']) methods[name] = () => false;
-  for (const name of Object.keys(methods)) Object.defineProperty(made.prototype, name, { value: methods[name], writable: true, configurable: true });
+  for (const name of ['isSymbolicLink', 'isFIFO', 'isSocket', 'isBlockDevice', 'isCharacterDevice'])
+    methods[name] = () => false;
+  for (const name of Object.keys(methods))
+    Object.defineProperty(made.prototype, name, { value: methods[name], writable: true, configurable: true });
 }

@@ -28,7 +28,8 @@ export function createOperations() {
   const all = {
     *readFile(file, options) {
       const { encoding, flag } = toOptions(options);
-      if (typeof file === 'number' || typeof file?.fd === 'number') return yield* all.readDescriptor(file?.fd ?? file, encoding);
+      if (typeof file === 'number' || typeof file?.fd === 'number')
+        return yield* all.readDescriptor(file?.fd ?? file, encoding);
       if (flag !== undefined && /^[wa]/.test(flag)) throw new TypeError(`readFile cannot read with the flag '${flag}'`);
       const { bytes } = yield request('fs.readFile', { path: toPath(file) });
       return fromBytes(bytes, encoding);
@@ -54,7 +55,11 @@ export function createOperations() {
     },
     *mkdtemp(prefix) {
       const full = toPath(prefix) + (/\/$/.test(prefix) ? '/' : '');
-      const path = full + Array.from(new Uint8Array(cordon.random(6)), (byte) => 'abcdefghijklmnopqrstuvwxyz0123456789'[byte % 36]).join('');
+      const path =
+        full +
+        Array.from(new Uint8Array(cordon.random(6)), (byte) => 'abcdefghijklmnopqrstuvwxyz0123456789'[byte % 36]).join(
+          '',
+        );
       yield request('fs.mkdir', { path, recursive: false });
       return path;
     },
@@ -92,13 +97,15 @@ export function createOperations() {
       const { recursive = false, force = false } = options ?? {};
       if (!recursive) {
         const found = yield* statOrNothing(full, { throwIfNoEntry: !force });
-        if (found?.isDirectory()) throw Object.assign(nodeError('ERR_FS_EISDIR', 'Path is a directory', 'rm', full), { code: 'ERR_FS_EISDIR' });
+        if (found?.isDirectory())
+          throw Object.assign(nodeError('ERR_FS_EISDIR', 'Path is a directory', 'rm', full), { code: 'ERR_FS_EISDIR' });
       }
       yield request('fs.rm', { path: full, recursive: Boolean(recursive), force: Boolean(force) });
     },
     *unlink(path) {
       const full = toPath(path);
-      if ((yield* stat(full)).isDirectory()) throw nodeError('EISDIR', 'illegal operation on a directory', 'unlink', full);
+      if ((yield* stat(full)).isDirectory())
+        throw nodeError('EISDIR', 'illegal operation on a directory', 'unlink', full);
       yield request('fs.rm', { path: full, recursive: false, force: false });
     },
     *rmdir(path, options) {
@@ -116,10 +123,15 @@ export function createOperations() {
       const [source, target] = [toPath(from), toPath(to)];
       const { value } = yield request('fs.stat', { path: source });
       if (value.type === 'file') {
-        yield request('fs.copyFile', { from: source, to: target, exclusive: options.errorOnExist === true && options.force === false });
+        yield request('fs.copyFile', {
+          from: source,
+          to: target,
+          exclusive: options.errorOnExist === true && options.force === false,
+        });
         return;
       }
-      if (!options.recursive) throw nodeError('ERR_FS_EISDIR', 'Recursive option not enabled, cannot copy a directory', 'cp', source);
+      if (!options.recursive)
+        throw nodeError('ERR_FS_EISDIR', 'Recursive option not enabled, cannot copy a directory', 'cp', source);
       yield request('fs.mkdir', { path: target, recursive: true });
       const { value: entries } = yield request('fs.readdir', { path: source, recursive: false });
       for (const entry of entries) yield* all.cp(`${source}/${entry.name}`, `${target}/${entry.name}`, options);

@@ -9,7 +9,9 @@ export function toPath(value, name = 'path') {
     else if (cordon.lazy('result').bytesOf(path)) path = new TextDecoder().decode(path);
   }
   if (typeof path !== 'string') {
-    const error = new TypeError(`The "${name}" argument must be of type string, Buffer or URL. Received ${value === null ? 'null' : typeof value}`);
+    const error = new TypeError(
+      `The "${name}" argument must be of type string, Buffer or URL. Received ${value === null ? 'null' : typeof value}`,
+    );
     error.code = 'ERR_INVALID_ARG_TYPE';
     throw error;
   }
@@ -30,12 +32,17 @@ export function toOptions(options) {
 /** Text or bytes as an ArrayBuffer of exactly that content. */
 export function toBytes(data, encoding) {
   if (typeof data === 'string') {
-    const bytes = encoding === undefined || /^utf-?8$/i.test(encoding) ? new TextEncoder().encode(data) : Buffer.from(data, encoding);
+    const bytes =
+      encoding === undefined || /^utf-?8$/i.test(encoding)
+        ? new TextEncoder().encode(data)
+        : Buffer.from(data, encoding);
     return exact(bytes);
   }
   const bytes = cordon.lazy('result').bytesOf(data);
   if (bytes === undefined) {
-    const error = new TypeError(`The "data" argument must be a string or bytes. Received ${data === null ? 'null' : typeof data}`);
+    const error = new TypeError(
+      `The "data" argument must be a string or bytes. Received ${data === null ? 'null' : typeof data}`,
+    );
     error.code = 'ERR_INVALID_ARG_TYPE';
     throw error;
   }

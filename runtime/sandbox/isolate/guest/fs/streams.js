@@ -3,7 +3,12 @@ const chunkBytes = 64 * 1024;
 
 /** A readable: 'data', 'end', 'close', 'error', `for await`, pipe. */
 export function createReadStream(promises, path, options) {
-  const { encoding, start = 0, end = Infinity, highWaterMark = chunkBytes } = typeof options === 'string' ? { encoding: options } : (options ?? {});
+  const {
+    encoding,
+    start = 0,
+    end = Infinity,
+    highWaterMark = chunkBytes,
+  } = typeof options === 'string' ? { encoding: options } : (options ?? {});
   const { EventEmitter } = cordon.lazy('emitter');
   const stream = new EventEmitter();
   let decoder = encoding ? new TextDecoder(encoding) : undefined;
@@ -43,12 +48,15 @@ export function createReadStream(promises, path, options) {
     stream.emit('close');
   };
   const on = stream.on;
-  stream.on = stream.addListener = function (name, listener) {
+  stream.on = stream.addListener = (name, listener) => {
     on.call(stream, name, listener);
     if (name === 'data') cordon.microtask(flow, []);
     return stream;
   };
-  stream.resume = () => (cordon.microtask(flow, []), stream);
+  stream.resume = () => {
+    cordon.microtask(flow, []);
+    return stream;
+  };
   stream.setEncoding = (name) => {
     decoder = new TextDecoder(name);
     return stream;
@@ -103,7 +111,8 @@ export function createWriteStream(promises, path, options) {
   };
   stream.end = (chunk, kind, done) => {
     const callback = [chunk, kind, done].find((value) => typeof value === 'function');
-    if (chunk !== undefined && typeof chunk !== 'function') stream.write(chunk, typeof kind === 'string' ? kind : undefined);
+    if (chunk !== undefined && typeof chunk !== 'function')
+      stream.write(chunk, typeof kind === 'string' ? kind : undefined);
     step(async (file) => {
       await file.close();
       if (callback) callback();

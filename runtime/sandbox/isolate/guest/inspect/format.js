@@ -40,14 +40,18 @@ function substitute(letter, take, has, options) {
   const number = (read) => {
     const value = take();
     if (typeof value === 'bigint') return `${value}n`;
-    return typeof value === 'symbol' || (typeof value === 'object' && letter !== 'f') ? 'NaN' : negativeZero(read(value));
+    return typeof value === 'symbol' || (typeof value === 'object' && letter !== 'f')
+      ? 'NaN'
+      : negativeZero(read(value));
   };
   switch (letter) {
     case 's': {
       const value = take();
       if (typeof value === 'bigint') return `${value}n`;
       if (typeof value === 'number') return negativeZero(value);
-      return typeof value === 'object' && value !== null ? inspect(value, { ...options, depth: 0, compact: 3 }) : String(value);
+      return typeof value === 'object' && value !== null
+        ? inspect(value, { ...options, depth: 0, compact: 3 })
+        : String(value);
     }
     case 'd':
       return number(Number);

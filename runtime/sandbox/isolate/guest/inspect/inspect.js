@@ -23,7 +23,16 @@ const defaults = {
 /** A text for people. `options` as Node.js has them (no colours); hostile values give a text too. */
 export function inspect(value, options, ...legacy) {
   const given = typeof options === 'boolean' ? { showHidden: options, depth: legacy[0] ?? 2 } : options;
-  const ctx = { ...defaults, ...given, seen: [], circular: new Map(), indentation: 0, level: 0, currentDepth: 0, budget: mostCharacters };
+  const ctx = {
+    ...defaults,
+    ...given,
+    seen: [],
+    circular: new Map(),
+    indentation: 0,
+    level: 0,
+    currentDepth: 0,
+    budget: mostCharacters,
+  };
   if (ctx.depth === null) ctx.depth = Infinity;
   if (ctx.maxArrayLength === null) ctx.maxArrayLength = Infinity;
   if (ctx.maxStringLength === null) ctx.maxStringLength = Infinity;
@@ -61,9 +70,16 @@ function customText(ctx, value, depth) {
   }
   if (typeof maybe !== 'function' || maybe === inspect) return undefined;
   const { seen, circular, indentation, level, budget, format: _, ...options } = ctx;
-  const result = maybe.call(value, ctx.depth - depth, { ...options, depth: ctx.depth - depth, stylize: (text) => `${text}` }, inspect);
+  const result = maybe.call(
+    value,
+    ctx.depth - depth,
+    { ...options, depth: ctx.depth - depth, stylize: (text) => `${text}` },
+    inspect,
+  );
   if (result === value) return undefined;
-  return typeof result === 'object' && result !== null ? format(ctx, result, depth) : `${result}`.replaceAll('\n', `\n${' '.repeat(ctx.indentation)}`);
+  return typeof result === 'object' && result !== null
+    ? format(ctx, result, depth)
+    : `${result}`.replaceAll('\n', `\n${' '.repeat(ctx.indentation)}`);
 }
 
 function primitive(ctx, value, typed) {
@@ -76,8 +92,18 @@ function primitive(ctx, value, typed) {
         text = text.slice(0, ctx.maxStringLength);
         rest = `... ${more} more character${more > 1 ? 's' : ''}`;
       }
-      if (typed !== true && ctx.compact !== true && text.length > 16 && text.length > ctx.breakLength - ctx.indentation - 4) {
-        return text.split(/(?<=\n)/).map(quote).join(` +\n${' '.repeat(ctx.indentation + 2)}`) + rest;
+      if (
+        typed !== true &&
+        ctx.compact !== true &&
+        text.length > 16 &&
+        text.length > ctx.breakLength - ctx.indentation - 4
+      ) {
+        return (
+          text
+            .split(/(?<=\n)/)
+            .map(quote)
+            .join(` +\n${' '.repeat(ctx.indentation + 2)}`) + rest
+        );
       }
       return quote(text) + rest;
     }
@@ -95,7 +121,7 @@ function primitive(ctx, value, typed) {
 function object(ctx, value, depth) {
   const parts = describe(ctx, value);
   if (parts.text !== undefined) return parts.text;
-  if (depth > ctx.depth) return parts.collapsed;
+  if (depth > ctx.depth) return parts.isEmpty ? parts.braces.join('') : parts.collapsed;
   ctx.seen.push(value);
   ctx.level++;
   ctx.currentDepth = depth;

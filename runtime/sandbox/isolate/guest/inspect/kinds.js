@@ -1,6 +1,7 @@
 // What a value is, and the texts of its parts. Brands are asked of the built-in methods, so nothing can pretend.
 import { errorText } from './errors.js';
-import { keyText, quote } from './text.js';
+import { arrayItems, isIndex, mapItems, numbers, property, setItems } from './items.js';
+import { quote } from './text.js';
 
 const getter = (prototype, name) => Object.getOwnPropertyDescriptor(prototype, name).get;
 const mapSize = getter(Map.prototype, 'size');
@@ -30,7 +31,12 @@ export function describe(ctx, value) {
   try {
     name = className(value);
     tag = value[Symbol.toStringTag];
-    if (typeof tag !== 'string' || tag === '' || (ctx.showHidden ? Object.hasOwn : ownEnumerable)(value, Symbol.toStringTag)) tag = '';
+    if (
+      typeof tag !== 'string' ||
+      tag === '' ||
+      (ctx.showHidden ? Object.hasOwn : ownEnumerable)(value, Symbol.toStringTag)
+    )
+      tag = '';
     keys = ownKeys(ctx, value);
   } catch {
     return revoked(value);
@@ -43,6 +49,7 @@ export function describe(ctx, value) {
     base,
     braces: isList ? [`${start}[`, ']'] : [`${start}{`, '}'],
     isList,
+    isEmpty: isList ? value.length === 0 : own === undefined && keys.length === 0,
     collapsed: collapsed(value, name, tag, isList),
     items: function* (depth) {
       if (own) yield* own(depth);
@@ -59,8 +66,10 @@ export function describe(ctx, value) {
     keys = keys.filter((key) => typeof key === 'symbol' || !isIndex(key));
     return parts(`${prefix(view, `(${value.length})`)}`, '', () => numbers(ctx, value), true);
   }
-  if (is(mapSize, value)) return parts(prefix('Map', `(${mapSize.call(value)})`), '', (depth) => mapItems(ctx, value, depth));
-  if (is(setSize, value)) return parts(prefix('Set', `(${setSize.call(value)})`), '', (depth) => setItems(ctx, value, depth));
+  if (is(mapSize, value))
+    return parts(prefix('Map', `(${mapSize.call(value)})`), '', (depth) => mapItems(ctx, value, depth));
+  if (is(setSize, value))
+    return parts(prefix('Set', `(${setSize.call(value)})`), '', (depth) => setItems(ctx, value, depth));
   if (typeof value === 'function') {
     const base = functionBase(value, name, tag);
     return keys.length === 0 ? { text: base } : parts('', base);
@@ -89,9 +98,18 @@ export function describe(ctx, value) {
       yield `byteLength: ${bytes.length}`;
     });
   }
-  if (isPromise(value)) return parts(prefix('Promise'), '', function* () { yield '<state unknown>'; });
-  if (is(WeakMap.prototype.has, value, {})) return parts(prefix('WeakMap'), '', function* () { yield '<items unknown>'; });
-  if (is(WeakSet.prototype.has, value, {})) return parts(prefix('WeakSet'), '', function* () { yield '<items unknown>'; });
+  if (isPromise(value))
+    return parts(prefix('Promise'), '', function* () {
+      yield '<state unknown>';
+    });
+  if (is(WeakMap.prototype.has, value, {}))
+    return parts(prefix('WeakMap'), '', function* () {
+      yield '<items unknown>';
+    });
+  if (is(WeakSet.prototype.has, value, {}))
+    return parts(prefix('WeakSet'), '', function* () {
+      yield '<items unknown>';
+    });
   const boxed = boxedText(value);
   if (boxed !== undefined) {
     if (boxed.isString) keys = keys.filter((key) => typeof key === 'symbol' || !isIndex(key));
@@ -107,7 +125,14 @@ export function describe(ctx, value) {
 }
 
 function revoked(value) {
-  return { text: typeof value === 'function' ? '[Function]' : isArrayQuietly(value) ? '[Array]' : '<Proxy that refuses to be read>' };
+  return {
+    text:
+      typeof value === 'function'
+        ? '[Function]'
+        : isArrayQuietly(value)
+          ? '[Array]'
+          : '<Proxy that refuses to be read>',
+  };
 }
 
 function isArrayQuietly(value) {
@@ -119,14 +144,31 @@ function isArrayQuietly(value) {
 }
 
 function isPromise(value) {
-  return Object.prototype.toString.call(value) === '[object Promise]' && value instanceof Promise && promiseBrand !== undefined;
+  return (
+    Object.prototype.toString.call(value) === '[object Promise]' &&
+    value instanceof Promise &&
+    promiseBrand !== undefined
+  );
 }
 
 function boxedText(value) {
-  for (const [type, brand] of [['Number', Number.prototype.valueOf], ['String', String.prototype.valueOf], ['Boolean', Boolean.prototype.valueOf], ['BigInt', BigInt.prototype.valueOf], ['Symbol', Symbol.prototype.valueOf]]) {
+  for (const [type, brand] of [
+    ['Number', Number.prototype.valueOf],
+    ['String', String.prototype.valueOf],
+    ['Boolean', Boolean.prototype.valueOf],
+    ['BigInt', BigInt.prototype.valueOf],
+    ['Symbol', Symbol.prototype.valueOf],
+  ]) {
     if (!is(brand, value)) continue;
     const inner = brand.call(value);
-    const text = typeof inner === 'string' ? quote(inner) : typeof inner === 'bigint' ? `${inner}n` : Object.is(inner, -0) ? '-0' : String(inner);
+    const text =
+      typeof inner === 'string'
+        ? quote(inner)
+        : typeof inner === 'bigint'
+          ? `${inner}n`
+          : Object.is(inner, -0)
+            ? '-0'
+            : String(inner);
     return { text: `[${type}: ${text}]`, isString: type === 'String' };
   }
   return undefined;
@@ -156,10 +198,16 @@ function functionBase(value, name, tag) {
   const named = typeof own === 'string' && own !== '';
   if (/^class\b/.test(text)) {
     const parent = Object.getPrototypeOf(value);
-    const extending = typeof parent === 'function' && parent.name ? ` extends ${parent.name}` : parent === null ? ' extends null' : '';
+    const extending =
+      typeof parent === 'function' && parent.name ? ` extends ${parent.name}` : parent === null ? ' extends null' : '';
     return `[class ${named ? own : '(anonymous)'}${extending}]`;
   }
-  const kind = { AsyncFunction: 'AsyncFunction', GeneratorFunction: 'GeneratorFunction', AsyncGeneratorFunction: 'AsyncGeneratorFunction' }[name] ?? 'Function';
+  const kind =
+    {
+      AsyncFunction: 'AsyncFunction',
+      GeneratorFunction: 'GeneratorFunction',
+      AsyncGeneratorFunction: 'AsyncGeneratorFunction',
+    }[name] ?? 'Function';
   const base = `[${kind}${name === null ? ' (null prototype)' : ''}${named ? `: ${own}` : ' (anonymous)'}]`;
   return tag !== '' && tag !== name && tag !== kind ? `${base} [${tag}]` : base;
 }
@@ -173,109 +221,4 @@ function ownKeys(ctx, value) {
   const keys = Object.keys(value);
   for (const symbol of Object.getOwnPropertySymbols(value)) if (ownEnumerable(value, symbol)) keys.push(symbol);
   return keys;
-}
-
-function isIndex(key) {
-  return /^(0|[1-9]\d{0,9})$/.test(key);
-}
-
-function indented(ctx, by, body) {
-  ctx.indentation += by;
-  try {
-    return body();
-  } finally {
-    ctx.indentation -= by;
-  }
-}
-
-function property(ctx, value, key, depth) {
-  const descriptor = Object.getOwnPropertyDescriptor(value, key) ?? { value: value[key], enumerable: true };
-  let name = keyText(key);
-  if (!descriptor.enumerable) name = `[${typeof key === 'symbol' ? Symbol.prototype.toString.call(key) : key}]`;
-  if (descriptor.get !== undefined && isNamespace(value)) return `${name}: ${indented(ctx, 2, () => readQuietly(ctx, value, key, depth))}`;
-  if (descriptor.get !== undefined) {
-    if (ctx.getters) {
-      try {
-        return `${name}: [${descriptor.set ? 'Getter/Setter' : 'Getter'}] ${indented(ctx, 2, () => ctx.format(value[key], depth))}`;
-      } catch (error) {
-        return `${name}: [Getter: <Inspection threw (${error?.message})>]`;
-      }
-    }
-    return `${name}: [${descriptor.set === undefined ? 'Getter' : 'Getter/Setter'}]`;
-  }
-  if (descriptor.set !== undefined) return `${name}: [Setter]`;
-  return `${name}: ${indented(ctx, 2, () => ctx.format(descriptor.value, depth))}`;
-}
-
-/** Namespaces of modules: their getters are the module system's own. */
-function isNamespace(value) {
-  return Object.getPrototypeOf(value) === null && Object.getOwnPropertyDescriptor(value, Symbol.toStringTag)?.value === 'Module';
-}
-
-function readQuietly(ctx, value, key, depth) {
-  try {
-    return ctx.format(value[key], depth);
-  } catch {
-    return '<uninitialized>';
-  }
-}
-
-function more(left) {
-  return `... ${left} more item${left > 1 ? 's' : ''}`;
-}
-
-function* arrayItems(ctx, value, depth) {
-  const most = Math.min(Math.max(0, ctx.maxArrayLength), value.length);
-  let shown = 0;
-  let n = 0;
-  for (; n < value.length && shown < most; n++, shown++) {
-    if (Object.hasOwn(value, n)) {
-      const item = Object.getOwnPropertyDescriptor(value, n);
-      yield item.get ? '[Getter]' : indented(ctx, 2, () => ctx.format(value[n], depth));
-      continue;
-    }
-    const next = nextIndex(value, n);
-    const holes = next - n;
-    yield `<${holes} empty item${holes > 1 ? 's' : ''}>`;
-    n = next - 1;
-  }
-  if (n < value.length) yield more(value.length - n);
-}
-
-/** The first index at or after `from` that exists; the length when none does. Quick for huge sparse arrays. */
-function nextIndex(value, from) {
-  if (value.length - from < 10_000) {
-    for (let n = from; n < value.length; n++) if (Object.hasOwn(value, n)) return n;
-    return value.length;
-  }
-  const next = Object.keys(value).find((key) => isIndex(key) && +key >= from);
-  return next === undefined ? value.length : +next;
-}
-
-function* numbers(ctx, value) {
-  const most = Math.min(ctx.maxArrayLength, value.length);
-  for (let n = 0; n < most; n++) yield ctx.format(value[n], 0);
-  if (value.length > most) yield more(value.length - most);
-}
-
-function* mapItems(ctx, value, depth) {
-  let n = 0;
-  for (const [key, item] of Map.prototype.entries.call(value)) {
-    if (n++ >= ctx.maxArrayLength) {
-      yield more(mapSize.call(value) - ctx.maxArrayLength);
-      return;
-    }
-    yield indented(ctx, 2, () => `${ctx.format(key, depth)} => ${ctx.format(item, depth)}`);
-  }
-}
-
-function* setItems(ctx, value, depth) {
-  let n = 0;
-  for (const item of Set.prototype.values.call(value)) {
-    if (n++ >= ctx.maxArrayLength) {
-      yield more(setSize.call(value) - ctx.maxArrayLength);
-      return;
-    }
-    yield indented(ctx, 2, () => ctx.format(item, depth));
-  }
 }

@@ -24,7 +24,8 @@ export function layOut(ctx, output, base, braces, isList, value, depth) {
     const indent = `\n${' '.repeat(ctx.indentation)}`;
     return `${start}${braces[0]}${indent}  ${output.join(`,${indent}  `)}${indent}${braces[1]}`;
   }
-  if (fits(ctx, output, 0, base)) return `${braces[0]}${base === '' ? '' : ` ${base}`} ${output.join(', ')} ${braces[1]}`;
+  if (fits(ctx, output, 0, base))
+    return `${braces[0]}${base === '' ? '' : ` ${base}`} ${output.join(', ')} ${braces[1]}`;
   const indent = `\n${' '.repeat(ctx.indentation)}`;
   return `${start}${braces[0]}${indent}  ${output.join(`,${indent}  `)}${indent}${braces[1]}`;
 }
@@ -53,7 +54,8 @@ function columns(ctx, output, value) {
     if (longest < output[n].length) longest = output[n].length;
   }
   const actual = longest + separator;
-  if (!(actual * 3 + ctx.indentation < ctx.breakLength && (total / actual > 5 || longest <= combinesBelow))) return output;
+  if (!(actual * 3 + ctx.indentation < ctx.breakLength && (total / actual > 5 || longest <= combinesBelow)))
+    return output;
   const bias = Math.sqrt(actual - total / output.length);
   const biased = Math.max(actual - 3 - bias, 1);
   const perLine = Math.min(
@@ -87,6 +89,7 @@ function columns(ctx, output, value) {
 }
 
 function onlyNumbers(value, count) {
-  for (let n = 0; n < count && n < value.length; n++) if (typeof value[n] !== 'number' && typeof value[n] !== 'bigint') return false;
+  for (let n = 0; n < count && n < value.length; n++)
+    if (typeof value[n] !== 'number' && typeof value[n] !== 'bigint') return false;
   return true;
 }

@@ -8,11 +8,17 @@ export function quote(text) {
     if (!text.includes('"')) mark = '"';
     else if (!text.includes('`') && !text.includes('${')) mark = '`';
   }
-  const escaped = text.replace(/[\x00-\x1f\x7f-\x9f\\]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, (unit) => {
-    if (escapes[unit]) return escapes[unit];
-    const code = unit.charCodeAt(0);
-    return code > 0xff ? `\\u${code.toString(16).toUpperCase()}` : `\\x${code.toString(16).toUpperCase().padStart(2, '0')}`;
-  });
+  const escaped = text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+    /[\x00-\x1f\x7f-\x9f\\]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+    (unit) => {
+      if (escapes[unit]) return escapes[unit];
+      const code = unit.charCodeAt(0);
+      return code > 0xff
+        ? `\\u${code.toString(16).toUpperCase()}`
+        : `\\x${code.toString(16).toUpperCase().padStart(2, '0')}`;
+    },
+  );
   return mark + (mark === "'" ? escaped.replaceAll("'", "\\'") : escaped) + mark;
 }
 

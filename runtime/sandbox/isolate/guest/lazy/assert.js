@@ -25,18 +25,45 @@ function matches(error, expected) {
   if (expected instanceof RegExp) return expected.test(`${error}`);
   if (typeof expected === 'function') {
     if (expected.prototype !== undefined && error instanceof expected) return true;
-    return Error.isPrototypeOf(expected) ? false : expected(error) === true;
+    return Object.prototype.isPrototypeOf.call(Error, expected) ? false : expected(error) === true;
   }
-  return Object.keys(expected).every((key) => (expected[key] instanceof RegExp ? expected[key].test(error[key]) : isDeepStrictEqual(error[key], expected[key])));
+  return Object.keys(expected).every((key) =>
+    expected[key] instanceof RegExp ? expected[key].test(error[key]) : isDeepStrictEqual(error[key], expected[key]),
+  );
 }
 
 export function assert(value, message) {
   check(value, `The expression evaluated to a falsy value: ${inspect(value)}`, value, true, '==', message);
 }
-const equal = (a, b, told) => check(Object.is(a, b), `Expected values to be strictly equal:\n\n${inspect(a)} !== ${inspect(b)}\n`, a, b, 'strictEqual', told);
-const notEqual = (a, b, told) => check(!Object.is(a, b), `Expected "actual" to be strictly unequal to: ${inspect(b)}`, a, b, 'notStrictEqual', told);
-const deep = (a, b, told) => check(isDeepStrictEqual(a, b), `Expected values to be strictly deep-equal:\n${inspect(a)}\n\nshould equal\n\n${inspect(b)}`, a, b, 'deepStrictEqual', told);
-const notDeep = (a, b, told) => check(!isDeepStrictEqual(a, b), 'Expected "actual" not to be strictly deep-equal to "expected"', a, b, 'notDeepStrictEqual', told);
+const equal = (a, b, told) =>
+  check(
+    Object.is(a, b),
+    `Expected values to be strictly equal:\n\n${inspect(a)} !== ${inspect(b)}\n`,
+    a,
+    b,
+    'strictEqual',
+    told,
+  );
+const notEqual = (a, b, told) =>
+  check(!Object.is(a, b), `Expected "actual" to be strictly unequal to: ${inspect(b)}`, a, b, 'notStrictEqual', told);
+const deep = (a, b, told) =>
+  check(
+    isDeepStrictEqual(a, b),
+    `Expected values to be strictly deep-equal:\n${inspect(a)}\n\nshould equal\n\n${inspect(b)}`,
+    a,
+    b,
+    'deepStrictEqual',
+    told,
+  );
+const notDeep = (a, b, told) =>
+  check(
+    !isDeepStrictEqual(a, b),
+    'Expected "actual" not to be strictly deep-equal to "expected"',
+    a,
+    b,
+    'notDeepStrictEqual',
+    told,
+  );
 
 Object.assign(assert, {
   AssertionError,
@@ -52,8 +79,10 @@ Object.assign(assert, {
   fail(message = 'Failed') {
     check(false, message, undefined, undefined, 'fail', message);
   },
-  match: (text, pattern, told) => check(pattern.test(text), `The input did not match ${pattern}: ${inspect(text)}`, text, pattern, 'match', told),
-  doesNotMatch: (text, pattern, told) => check(!pattern.test(text), `The input was expected not to match ${pattern}`, text, pattern, 'doesNotMatch', told),
+  match: (text, pattern, told) =>
+    check(pattern.test(text), `The input did not match ${pattern}: ${inspect(text)}`, text, pattern, 'match', told),
+  doesNotMatch: (text, pattern, told) =>
+    check(!pattern.test(text), `The input was expected not to match ${pattern}`, text, pattern, 'doesNotMatch', told),
   throws(body, expected, told) {
     let thrown;
     try {

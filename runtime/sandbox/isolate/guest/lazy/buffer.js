@@ -1,5 +1,5 @@
 // Buffer and node:buffer, from the package `buffer`.
-import { Buffer as PackageBuffer, kMaxLength } from 'buffer/';
+import { kMaxLength, Buffer as PackageBuffer } from 'buffer/';
 
 export const Buffer = PackageBuffer;
 
@@ -16,7 +16,7 @@ Object.defineProperty(Buffer.prototype, custom, {
 delete Buffer.prototype.inspect;
 
 const plainToString = Buffer.prototype.toString;
-Buffer.prototype.toString = function toString(encoding, start, end) {
+Buffer.prototype.toString = function bufferToString(encoding, start, end) {
   if (encoding === 'base64url') {
     return plainToString.call(this, 'base64', start, end).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
   }
@@ -26,7 +26,9 @@ const isEncoding = Buffer.isEncoding;
 Buffer.isEncoding = (encoding) => isEncoding(encoding) || `${encoding}`.toLowerCase() === 'base64url';
 const plainFrom = Buffer.from;
 Buffer.from = function from(value, encoding, length) {
-  return typeof value === 'string' && encoding === 'base64url' ? plainFrom(value, 'base64') : plainFrom(value, encoding, length);
+  return typeof value === 'string' && encoding === 'base64url'
+    ? plainFrom(value, 'base64')
+    : plainFrom(value, encoding, length);
 };
 
 export const module = {

@@ -22,7 +22,12 @@ function is(brand, value) {
 }
 
 function refuse(value) {
-  const shown = typeof value === 'symbol' ? String(value) : typeof value === 'function' ? `${value}`.slice(0, 100) : `#<${value?.constructor?.name ?? 'Object'}>`;
+  const shown =
+    typeof value === 'symbol'
+      ? String(value)
+      : typeof value === 'function'
+        ? `${value}`.slice(0, 100)
+        : `#<${value?.constructor?.name ?? 'Object'}>`;
   throw new globalThis.DOMException(`${shown} could not be cloned.`, 'DataCloneError');
 }
 
@@ -64,13 +69,20 @@ function clone(value, seen) {
   if (value instanceof Error) {
     const copy = keep(new (errors[value.name] ?? Error)(value.message));
     Object.defineProperty(copy, 'stack', { value: value.stack, writable: true, configurable: true });
-    if (Object.hasOwn(value, 'cause')) Object.defineProperty(copy, 'cause', { value: clone(value.cause, seen), writable: true, configurable: true });
+    if (Object.hasOwn(value, 'cause'))
+      Object.defineProperty(copy, 'cause', { value: clone(value.cause, seen), writable: true, configurable: true });
     return copy;
   }
-  if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef) refuse(value);
+  if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef)
+    refuse(value);
   const copy = keep(Array.isArray(value) ? new Array(value.length) : {});
   for (const key of Object.keys(value)) {
-    Object.defineProperty(copy, key, { value: clone(value[key], seen), writable: true, enumerable: true, configurable: true });
+    Object.defineProperty(copy, key, {
+      value: clone(value[key], seen),
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
   }
   return copy;
 }

@@ -11,7 +11,8 @@ export function indent(text, by) {
 }
 
 function duration(ms) {
-  if (ms >= 60_000) return `${Math.floor(ms / 60_000)}:${((ms % 60_000) / 1000).toFixed(3).padStart(6, '0')} (m:ss.mmm)`;
+  if (ms >= 60_000)
+    return `${Math.floor(ms / 60_000)}:${((ms % 60_000) / 1000).toFixed(3).padStart(6, '0')} (m:ss.mmm)`;
   return ms >= 1000 ? `${(ms / 1000).toFixed(3)}s` : `${ms.toFixed(3).replace(/\.?0+$/, '')}ms`;
 }
 
@@ -23,7 +24,8 @@ function group(...args) {
 function timer(label, more, end) {
   const name = `${label ?? 'default'}`;
   const started = times.get(name);
-  if (started === undefined) return print('stderr', [`Warning: No such label '${name}' for console.${end ? 'timeEnd' : 'timeLog'}()`]);
+  if (started === undefined)
+    return print('stderr', [`Warning: No such label '${name}' for console.${end ? 'timeEnd' : 'timeLog'}()`]);
   if (end) times.delete(name);
   return print('stdout', [`${name}: ${duration(Math.round((now() - started) * 10) / 10)}`, ...more]);
 }
@@ -32,7 +34,11 @@ function table(data, columns) {
   if (data === null || typeof data !== 'object') return print('stdout', [data]);
   const isMap = data instanceof Map;
   const isSet = data instanceof Set;
-  const rows = isMap ? [...data].map(([key, value], n) => [n, value, key]) : isSet ? [...data].map((value, n) => [n, value]) : Object.entries(data);
+  const rows = isMap
+    ? [...data].map(([key, value], n) => [n, value, key])
+    : isSet
+      ? [...data].map((value, n) => [n, value])
+      : Object.entries(data);
   const names = [];
   let hasValues = false;
   for (const [, value] of rows) {
@@ -41,7 +47,12 @@ function table(data, columns) {
   }
   const shown = columns ?? names;
   const show = (value) => inspect(value, { depth: 0, compact: 3, breakLength: Infinity });
-  const header = [isMap || isSet ? '(iteration index)' : '(index)', ...(isMap ? ['Key'] : []), ...shown, ...(hasValues ? ['Values'] : [])];
+  const header = [
+    isMap || isSet ? '(iteration index)' : '(index)',
+    ...(isMap ? ['Key'] : []),
+    ...shown,
+    ...(hasValues ? ['Values'] : []),
+  ];
   const lines = rows.map(([index, value, key]) => {
     const isObject = value !== null && typeof value === 'object';
     return [
@@ -52,9 +63,12 @@ function table(data, columns) {
     ];
   });
   const widths = header.map((name, n) => Math.max(...[header, ...lines].map((line) => [...`${line[n]}`].length)) + 2);
-  const line = (cells) => `│${cells.map((cell, n) => ` ${cell}${' '.repeat(widths[n] - [...cell].length - 1)}`).join('│')}│`;
+  const line = (cells) =>
+    `│${cells.map((cell, n) => ` ${cell}${' '.repeat(widths[n] - [...cell].length - 1)}`).join('│')}│`;
   const rule = (left, middle, right) => left + widths.map((width) => '─'.repeat(width)).join(middle) + right;
-  print('stdout', [[rule('┌', '┬', '┐'), line(header), rule('├', '┼', '┤'), ...lines.map(line), rule('└', '┴', '┘')].join('\n')]);
+  print('stdout', [
+    [rule('┌', '┬', '┐'), line(header), rule('├', '┼', '┤'), ...lines.map(line), rule('└', '┴', '┘')].join('\n'),
+  ]);
 }
 
 export const methods = {

@@ -35,4 +35,8 @@ const memory = {
   },
 };
 
-export const module = { input: globalThis.input, memory, display: (value, mime) => cordon.lazy('display').display(value, mime) };
+export const module = {
+  input: globalThis.input,
+  memory,
+  display: (value, mime) => cordon.lazy('display').display(value, mime),
+};

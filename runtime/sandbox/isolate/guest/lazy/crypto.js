@@ -11,15 +11,34 @@ export class SubtleCrypto {
   async digest(algorithm, data) {
     const name = `${typeof algorithm === 'object' ? algorithm?.name : algorithm}`.toUpperCase();
     const hash = hashes[name];
-    if (hash === undefined) throw new globalThis.DOMException(`The digest '${name}' is not available here. There are: SHA-1, SHA-256, SHA-384, SHA-512.`, 'NotSupportedError');
+    if (hash === undefined)
+      throw new globalThis.DOMException(
+        `The digest '${name}' is not available here. There are: SHA-1, SHA-256, SHA-384, SHA-512.`,
+        'NotSupportedError',
+      );
     const bytes = bytesOf(data);
     if (bytes === undefined) throw new TypeError('digest needs an ArrayBuffer or a view of one');
     return new Uint8Array(hash(bytes)).buffer;
   }
 }
-for (const name of ['encrypt', 'decrypt', 'sign', 'verify', 'generateKey', 'deriveKey', 'deriveBits', 'importKey', 'exportKey', 'wrapKey', 'unwrapKey']) {
+for (const name of [
+  'encrypt',
+  'decrypt',
+  'sign',
+  'verify',
+  'generateKey',
+  'deriveKey',
+  'deriveBits',
+  'importKey',
+  'exportKey',
+  'wrapKey',
+  'unwrapKey',
+]) {
   SubtleCrypto.prototype[name] = async () => {
-    throw new globalThis.DOMException(`crypto.subtle.${name} is not available here. There is: digest.`, 'NotSupportedError');
+    throw new globalThis.DOMException(
+      `crypto.subtle.${name} is not available here. There is: digest.`,
+      'NotSupportedError',
+    );
   };
 }
 
@@ -33,8 +52,13 @@ export class Crypto {
   subtle = new SubtleCrypto();
 
   getRandomValues(view) {
-    if (!ArrayBuffer.isView(view) || !integers.test(view[Symbol.toStringTag])) throw new globalThis.DOMException('getRandomValues needs a typed array of integers', 'TypeMismatchError');
-    if (view.byteLength > 65536) throw new globalThis.DOMException(`getRandomValues gives at most 65536 bytes, not ${view.byteLength}`, 'QuotaExceededError');
+    if (!ArrayBuffer.isView(view) || !integers.test(view[Symbol.toStringTag]))
+      throw new globalThis.DOMException('getRandomValues needs a typed array of integers', 'TypeMismatchError');
+    if (view.byteLength > 65536)
+      throw new globalThis.DOMException(
+        `getRandomValues gives at most 65536 bytes, not ${view.byteLength}`,
+        'QuotaExceededError',
+      );
     new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(new Uint8Array(random(view.byteLength)));
     return view;
   }
@@ -53,7 +77,8 @@ export const crypto = new Crypto();
 /** createHash of node:crypto, for the same digests. */
 export function createHash(name) {
   const hash = hashes[`${name}`.toUpperCase().replace(/^SHA-?(\d+)$/, 'SHA-$1')];
-  if (hash === undefined) throw new Error(`The digest '${name}' is not available here. There are: sha1, sha256, sha384, sha512.`);
+  if (hash === undefined)
+    throw new Error(`The digest '${name}' is not available here. There are: sha1, sha256, sha384, sha512.`);
   const state = hash.create();
   const self = {
     update(data, encoding) {

@@ -27,7 +27,8 @@ function asData(value, mime) {
 /** The value's own representation if it has one; a string is text/plain, bytes application/octet-stream, the rest JSON. */
 export function display(value, mime) {
   if (mime !== undefined) {
-    if (typeof mime !== 'string' || !/^[\w.+-]+\/[\w.+-]+(;.*)?$/.test(mime)) throw new TypeError('display: the second argument is a MIME type such as "text/html"');
+    if (typeof mime !== 'string' || !/^[\w.+-]+\/[\w.+-]+(;.*)?$/.test(mime))
+      throw new TypeError('display: the second argument is a MIME type such as "text/html"');
     send(mime, asData(value, mime));
     return;
   }

@@ -1,5 +1,17 @@
 // Event, EventTarget, AbortController, AbortSignal, DOMException: https://dom.spec.whatwg.org, without a tree of nodes.
-const codes = { IndexSizeError: 1, NotFoundError: 8, NotSupportedError: 9, InvalidStateError: 11, SyntaxError: 12, InvalidAccessError: 15, InvalidCharacterError: 5, TimeoutError: 23, AbortError: 20, DataCloneError: 25, QuotaExceededError: 22 };
+const codes = {
+  IndexSizeError: 1,
+  NotFoundError: 8,
+  NotSupportedError: 9,
+  InvalidStateError: 11,
+  SyntaxError: 12,
+  InvalidAccessError: 15,
+  InvalidCharacterError: 5,
+  TimeoutError: 23,
+  AbortError: 20,
+  DataCloneError: 25,
+  QuotaExceededError: 22,
+};
 
 export class DOMException extends Error {
   #name;
@@ -118,7 +130,11 @@ export class EventTarget {
 
   removeEventListener(type, callback) {
     const list = this.#listeners.get(`${type}`);
-    if (list) this.#listeners.set(`${type}`, list.filter((listener) => listener.callback !== callback));
+    if (list)
+      this.#listeners.set(
+        `${type}`,
+        list.filter((listener) => listener.callback !== callback),
+      );
   }
 
   dispatchEvent(event) {
@@ -148,7 +164,8 @@ export class AbortSignal extends EventTarget {
   onabort = null;
 
   constructor(guard) {
-    if (guard !== key) throw new TypeError('Illegal constructor: use AbortController, AbortSignal.timeout or AbortSignal.any');
+    if (guard !== key)
+      throw new TypeError('Illegal constructor: use AbortController, AbortSignal.timeout or AbortSignal.any');
     super();
   }
 
@@ -182,7 +199,10 @@ export class AbortSignal extends EventTarget {
   /** As in Node.js, its timer does not keep the run alive. */
   static timeout(ms) {
     const signal = new AbortSignal(key);
-    setTimeout(() => signal[key](new DOMException('The operation was aborted due to timeout', 'TimeoutError')), ms).unref();
+    setTimeout(
+      () => signal[key](new DOMException('The operation was aborted due to timeout', 'TimeoutError')),
+      ms,
+    ).unref();
     return signal;
   }
 
@@ -211,6 +231,13 @@ export class AbortController {
   }
 }
 
-for (const [made, name] of [[Event, 'Event'], [EventTarget, 'EventTarget'], [AbortSignal, 'AbortSignal'], [AbortController, 'AbortController'], [CustomEvent, 'CustomEvent'], [DOMException, 'DOMException']]) {
+for (const [made, name] of [
+  [Event, 'Event'],
+  [EventTarget, 'EventTarget'],
+  [AbortSignal, 'AbortSignal'],
+  [AbortController, 'AbortController'],
+  [CustomEvent, 'CustomEvent'],
+  [DOMException, 'DOMException'],
+]) {
   Object.defineProperty(made.prototype, Symbol.toStringTag, { value: name, configurable: true });
 }

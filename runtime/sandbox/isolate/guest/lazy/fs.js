@@ -1,6 +1,7 @@
 // node:fs over the workspace: sync, callback and promise forms of one table of operations.
-import { Dirent, Stats } from '../fs/entries.js';
+
 import { createDescriptors } from '../fs/descriptors.js';
+import { Dirent, Stats } from '../fs/entries.js';
 import { createOperations } from '../fs/operations.js';
 import { createReadStream, createWriteStream } from '../fs/streams.js';
 
@@ -50,13 +51,35 @@ function describe(error) {
     error.syscall = told[2];
     if (told[3] !== undefined) error.path = told[3];
     if (told[4] !== undefined) error.dest = told[4];
-    const errno = { ENOENT: -2, EACCES: -13, EEXIST: -17, ENOTDIR: -20, EISDIR: -21, EINVAL: -22, ENOSPC: -28, ENOTEMPTY: -39 }[error.code];
+    const errno = {
+      ENOENT: -2,
+      EACCES: -13,
+      EEXIST: -17,
+      ENOTDIR: -20,
+      EISDIR: -21,
+      EINVAL: -22,
+      ENOSPC: -28,
+      ENOTEMPTY: -39,
+    }[error.code];
     if (errno !== undefined) error.errno = errno;
   }
   return error;
 }
 
-const constants = { F_OK: 0, R_OK: 4, W_OK: 2, X_OK: 1, COPYFILE_EXCL: 1, O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_CREAT: 64, O_EXCL: 128, O_TRUNC: 512, O_APPEND: 1024 };
+const constants = {
+  F_OK: 0,
+  R_OK: 4,
+  W_OK: 2,
+  X_OK: 1,
+  COPYFILE_EXCL: 1,
+  O_RDONLY: 0,
+  O_WRONLY: 1,
+  O_RDWR: 2,
+  O_CREAT: 64,
+  O_EXCL: 128,
+  O_TRUNC: 512,
+  O_APPEND: 1024,
+};
 const promises = { constants };
 const fs = { constants, promises, Stats, Dirent };
 
@@ -65,9 +88,14 @@ for (const name of Object.keys(operations)) {
   fs[`${name}Sync`] = (...args) => runSync(operation(...args));
   fs[name] = (...args) => {
     const callback = args.pop();
-    if (typeof callback !== 'function') throw new TypeError(`fs.${name} needs a callback; fs.promises.${name} answers a promise`);
+    if (typeof callback !== 'function')
+      throw new TypeError(`fs.${name} needs a callback; fs.promises.${name} answers a promise`);
     runAsync(operation(...args)).then(
-      (value) => cordon.microtask(callback, name === 'read' || name === 'write' ? [null, value.bytes, value.buffer] : [null, value]),
+      (value) =>
+        cordon.microtask(
+          callback,
+          name === 'read' || name === 'write' ? [null, value.bytes, value.buffer] : [null, value],
+        ),
       (error) => cordon.microtask(callback, [error]),
     );
   };
@@ -79,10 +107,26 @@ for (const name of ['close', 'fstat', 'read', 'write', 'ftruncate', 'exists']) d
 const { custom } = { custom: Symbol.for('nodejs.util.promisify.custom') };
 fs.exists = (path, callback) => runAsync(operations.exists(path)).then(callback);
 fs.exists[custom] = (path) => runAsync(operations.exists(path));
-promises.open = async (...args) => descriptors.handle(await runAsync(operations.open(...args)), (name, ...rest) => runAsync(operations[name](...rest)));
+promises.open = async (...args) =>
+  descriptors.handle(await runAsync(operations.open(...args)), (name, ...rest) => runAsync(operations[name](...rest)));
 fs.createReadStream = (path, options) => createReadStream(promises, path, options);
 fs.createWriteStream = (path, options) => createWriteStream(promises, path, options);
-for (const name of ['watch', 'watchFile', 'symlink', 'symlinkSync', 'link', 'linkSync', 'readlink', 'readlinkSync', 'chmod', 'chmodSync', 'chown', 'chownSync', 'utimes', 'utimesSync']) {
+for (const name of [
+  'watch',
+  'watchFile',
+  'symlink',
+  'symlinkSync',
+  'link',
+  'linkSync',
+  'readlink',
+  'readlinkSync',
+  'chmod',
+  'chmodSync',
+  'chown',
+  'chownSync',
+  'utimes',
+  'utimesSync',
+]) {
   fs[name] = () => {
     throw new Error(`fs.${name} is not available here: the workspace has plain files and directories only`);
   };

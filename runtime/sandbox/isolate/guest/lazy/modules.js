@@ -1,63 +1,10 @@
 // Links and runs the guest's modules. Their functions come from the transformer (see source/esm.js for what they call).
-const { ask, compile, lazy, mapSource } = cordon;
-const { own, hide, apply, parse, then, SafeMap, mapGet, mapSet, mapHas } = cordon.primordials;
+import { builtin, builtinNamespace, isBuiltin } from '../modules/builtins.js';
+import { explain } from '../modules/load-errors.js';
+import { checkRequired, declareAll, fillNamespace, namespaceOf, noExport } from '../modules/namespaces.js';
 
-const builtins = {
-  __proto__: null,
-  cordon: () => lazy('cordon').module,
-  fs: () => lazy('fs').fs,
-  'fs/promises': () => lazy('fs').fs.promises,
-  path: () => lazy('path').path,
-  'path/posix': () => lazy('path').path,
-  buffer: () => lazy('buffer').module,
-  util: () => lazy('util').util,
-  'util/types': () => lazy('util').util.types,
-  events: () => lazy('emitter').EventEmitter,
-  process: () => globalThis.process,
-  timers: () => lazy('small').timers,
-  'timers/promises': () => lazy('small').timersPromises,
-  url: () => lazy('small').url,
-  assert: () => lazy('assert').assert,
-  'assert/strict': () => lazy('assert').assert,
-  crypto: () => lazy('small').crypto,
-  perf_hooks: () => lazy('small').perfHooks,
-  module: () => lazy('small').moduleModule,
-};
-const listed = 'cordon, node:fs, node:fs/promises, node:path, node:buffer, node:util, node:events, node:assert, node:url, node:timers, node:timers/promises, node:process, node:crypto (hashes, randomUUID), node:perf_hooks';
-
-/** The value that require() gives for a builtin, or an error that says what there is. */
-function builtin(specifier) {
-  const name = specifier.startsWith('node:') ? specifier.slice(5) : specifier;
-  const find = name === 'cordon' && specifier !== 'cordon' ? undefined : builtins[name];
-  if (find === undefined) {
-    throw moduleError(`'${specifier}' is not available here. There are: ${listed}; files by a relative path.`);
-  }
-  return find();
-}
-
-function isBuiltin(specifier) {
-  return specifier.startsWith('node:') || builtins[specifier] !== undefined;
-}
-
-function moduleError(message) {
-  const error = new Error(message);
-  error.code = 'ERR_MODULE_NOT_FOUND';
-  return error;
-}
-
-const namespaces = new SafeMap();
-
-/** A builtin as `import` sees it: its members and `default`. */
-function builtinNamespace(specifier) {
-  const value = builtin(specifier);
-  if (mapHas(namespaces, value)) return mapGet(namespaces, value);
-  const namespace = { __proto__: null };
-  for (const name of Object.keys(value)) namespace[name] = value[name];
-  if (!('default' in namespace)) namespace.default = value;
-  hide(namespace, Symbol.toStringTag, 'Module');
-  mapSet(namespaces, value, namespace);
-  return namespace;
-}
+const { ask, compile, mapSource } = cordon;
+const { own, hide, apply, parse, then, SafeMap, mapGet, mapSet } = cordon.primordials;
 
 const modules = new SafeMap();
 const resolved = new SafeMap();
@@ -77,29 +24,6 @@ function load(specifier, referrer) {
   const module = mapGet(modules, description.path) ?? create(description);
   mapSet(resolved, key, module);
   return module;
-}
-
-function explain(error, specifier, referrer) {
-  if (error.name === 'SyntaxError' || /available here/.test(error.message)) return syntaxError(error);
-  const relative = /^\.{0,2}\//.test(specifier);
-  const hint = relative ? '' : ` There are: ${listed}; files by a relative path; packages only where the operator placed them.`;
-  const message = `${error.message.includes(specifier) ? error.message : `Cannot find module '${specifier}' imported from ${referrer}`}.${hint}`;
-  const explained = moduleError(message.replace('..', '.'));
-  const limit = cordon.primordials.limitOfError.get(error);
-  if (limit !== undefined) cordon.primordials.limitOfError.set(explained, limit);
-  return explained;
-}
-
-/** The host's SyntaxError with the position in the file that has it: message, newline, stack frames. */
-function syntaxError(error) {
-  const split = error.message.indexOf('\n    at ');
-  const result = new SyntaxError(split < 0 ? error.message : error.message.slice(0, split));
-  if (split >= 0) {
-    const frames = error.message.slice(split + 1);
-    hide(result, 'stack', `SyntaxError: ${result.message}\n${frames}`);
-    for (const line of frames.split('\n')) mapSet(cordon.sources, line.slice(7).replace(/:\d+:\d+$/, ''), true);
-  }
-  return result;
 }
 
 function create(description) {
@@ -157,12 +81,19 @@ function ignore(promise) {
 /** What a module's code calls: see source/esm.js. */
 function context(module) {
   const c = (specifier) => dynamicImport(specifier, module.path);
-  c.meta = { __proto__: null, url: `file://${encodeURI(module.path)}`, filename: module.path, dirname: dirname(module.path), main: module.isMain === true };
+  c.meta = {
+    __proto__: null,
+    url: `file://${encodeURI(module.path)}`,
+    filename: module.path,
+    dirname: dirname(module.path),
+    main: module.isMain === true,
+  };
   c.meta.resolve = (specifier) => new URL(specifier, c.meta.url).href;
   c.e = (getters) => {
     for (const name of Object.keys(getters)) module.getters[name] = getters[name];
   };
-  c.i = (n) => (module.dependencies[n] === undefined ? builtinNamespace(module.imports[n]) : namespaceOf(module.dependencies[n]));
+  c.i = (n) =>
+    module.dependencies[n] === undefined ? builtinNamespace(module.imports[n]) : namespaceOf(module.dependencies[n]);
   c.b = (n, names) => {
     const namespace = builtinNamespace(module.imports[n]);
     for (const name of names ?? []) if (!(name in namespace)) throw noExport(module.imports[n], name);
@@ -180,80 +111,6 @@ function context(module) {
     }
   };
   return c;
-}
-
-function noExport(specifier, name) {
-  const error = new SyntaxError(`The requested module '${specifier}' does not provide an export named '${name}'`);
-  return error;
-}
-
-/** Every name that `module` exports, with what reads it; `export *` included, its own names first. */
-function exportsOf(module, seen = new Set()) {
-  if (seen.has(module)) return { __proto__: null };
-  seen.add(module);
-  const all = { __proto__: null };
-  for (const n of module.stars) {
-    const dependency = module.dependencies[n];
-    if (dependency === undefined) {
-      const namespace = builtinNamespace(module.imports[n]);
-      for (const name of Object.keys(namespace)) if (name !== 'default') all[name] = () => namespace[name];
-    } else if (dependency.kind === 'esm') {
-      const inner = exportsOf(dependency, seen);
-      for (const name of Object.keys(inner)) if (name !== 'default') all[name] ??= inner[name];
-    } else {
-      const namespace = namespaceOf(dependency);
-      for (const name of Object.keys(namespace)) if (name !== 'default') all[name] ??= () => namespace[name];
-    }
-  }
-  for (const name of Object.keys(module.getters)) all[name] = module.getters[name];
-  return all;
-}
-
-/** The namespace object; it fills while the graph links and is closed before anything runs. */
-function namespaceOf(module) {
-  if (module.namespace === undefined) {
-    module.namespace = { __proto__: null };
-    hide(module.namespace, Symbol.toStringTag, 'Module');
-  }
-  return module.namespace;
-}
-
-function fillNamespace(module) {
-  const namespace = namespaceOf(module);
-  if (module.kind === 'esm') {
-    const all = exportsOf(module);
-    for (const name of Object.keys(all).sort()) {
-      if (!Object.hasOwn(namespace, name)) Object.defineProperty(namespace, name, { get: all[name], enumerable: true, configurable: false });
-    }
-    return;
-  }
-  const value = module.kind === 'json' ? module.value : module.cjs.exports;
-  const define = (name, read) => {
-    if (!Object.hasOwn(namespace, name)) Object.defineProperty(namespace, name, { get: read, enumerable: true });
-  };
-  if (module.kind === 'cjs' && value !== null && (typeof value === 'object' || typeof value === 'function')) {
-    for (const name of Object.keys(value)) if (name !== 'default') define(name, () => value[name]);
-    define('default', () => (value.__esModule && 'default' in value ? value.default : module.cjs.exports));
-    define('module.exports', () => module.cjs.exports);
-  } else {
-    define('default', () => (module.kind === 'json' ? module.value : module.cjs.exports));
-  }
-}
-
-function declareAll(module, seen = new Set()) {
-  if (seen.has(module)) return;
-  seen.add(module);
-  for (const dependency of module.dependencies) if (dependency !== undefined) declareAll(dependency, seen);
-  if (module.kind === 'esm') fillNamespace(module);
-}
-
-function checkRequired(module) {
-  for (const [n, names] of module.required) {
-    const dependency = module.dependencies[n];
-    const namespace = dependency === undefined ? builtinNamespace(module.imports[n]) : namespaceOf(dependency);
-    const late = dependency !== undefined && dependency.kind !== 'esm' && dependency.status === 'running';
-    for (const name of names) if (!late && !(name in namespace)) throw noExport(module.imports[n], name);
-  }
 }
 
 /** Runs the module after what it imports. Answers undefined when it is done, or a promise. Throws its error again. */
@@ -331,7 +188,14 @@ function runScript(module) {
   module.cjs = record;
   const run = compile(module.code, module.path);
   const c = (specifier) => dynamicImport(specifier, module.path);
-  const value = apply(run, record.exports, [c, record.exports, record.require, record, module.path, dirname(module.path)]);
+  const value = apply(run, record.exports, [
+    c,
+    record.exports,
+    record.require,
+    record,
+    module.path,
+    dirname(module.path),
+  ]);
   record.loaded = true;
   return value;
 }

@@ -1,8 +1,10 @@
 // Results that JSON cannot say exactly. The table is in API.md: bigint, date, number, map, set, bytes as data; functions,
 // symbols, cycles and instances of classes as inspected text.
 const { lazy } = cordon;
-const { uncurry, stringify, string, getPrototypeOf, isView, viewBuffer, viewOffset, viewLength, typedArrayTag } = cordon.primordials;
-const { dataViewBuffer, dataViewOffset, dataViewLength, bufferLength, SafeUint8Array, functionToString, slice } = cordon.primordials;
+const { uncurry, stringify, string, getPrototypeOf, isView, viewBuffer, viewOffset, viewLength, typedArrayTag } =
+  cordon.primordials;
+const { dataViewBuffer, dataViewOffset, dataViewLength, bufferLength, SafeUint8Array, functionToString, slice } =
+  cordon.primordials;
 const { mapForEach, getOwnPropertyDescriptor } = cordon.primordials;
 const setForEach = uncurry(Set.prototype.forEach);
 const setSize = uncurry(getOwnPropertyDescriptor(Set.prototype, 'size').get);
@@ -149,7 +151,9 @@ export function thrown(error) {
 function show(value) {
   try {
     const text = lazy('inspect').inspect(value);
-    return text.length > longestText ? `${slice(text, 0, longestText)}… ${text.length - longestText} more characters` : text;
+    return text.length > longestText
+      ? `${slice(text, 0, longestText)}… ${text.length - longestText} more characters`
+      : text;
   } catch {
     return typeof value === 'function' ? '[Function]' : '[Object]';
   }

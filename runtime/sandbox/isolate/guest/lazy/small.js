@@ -22,7 +22,10 @@ export const timersPromises = {
       yield value;
     }
   },
-  scheduler: { wait: (ms, options) => timersPromises.setTimeout(ms, undefined, options), yield: () => timersPromises.setImmediate() },
+  scheduler: {
+    wait: (ms, options) => timersPromises.setTimeout(ms, undefined, options),
+    yield: () => timersPromises.setImmediate(),
+  },
 };
 
 export const url = {
@@ -37,7 +40,8 @@ export const url = {
     if (parsed.protocol !== 'file:') throw new TypeError('The URL must be of scheme file');
     return decodeURIComponent(parsed.pathname);
   },
-  pathToFileURL: (path) => new globalThis.URL(`file://${encodeURI(lazy('path').path.resolve(path)).replace(/[?#]/g, encodeURIComponent)}`),
+  pathToFileURL: (path) =>
+    new globalThis.URL(`file://${encodeURI(lazy('path').path.resolve(path)).replace(/[?#]/g, encodeURIComponent)}`),
 };
 
 export const crypto = {

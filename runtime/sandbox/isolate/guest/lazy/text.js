@@ -4,10 +4,22 @@ const { bytesOf } = cordon.lazy('result');
 
 const labels = {
   __proto__: null,
-  'utf-8': 'utf-8', utf8: 'utf-8', 'unicode-1-1-utf-8': 'utf-8',
-  latin1: 'windows-1252', ascii: 'windows-1252', 'us-ascii': 'windows-1252', 'iso-8859-1': 'windows-1252', 'iso8859-1': 'windows-1252',
-  l1: 'windows-1252', 'windows-1252': 'windows-1252', cp1252: 'windows-1252',
-  'utf-16le': 'utf-16le', 'utf-16': 'utf-16le', ucs2: 'utf-16le', 'ucs-2': 'utf-16le', unicode: 'utf-16le',
+  'utf-8': 'utf-8',
+  utf8: 'utf-8',
+  'unicode-1-1-utf-8': 'utf-8',
+  latin1: 'windows-1252',
+  ascii: 'windows-1252',
+  'us-ascii': 'windows-1252',
+  'iso-8859-1': 'windows-1252',
+  'iso8859-1': 'windows-1252',
+  l1: 'windows-1252',
+  'windows-1252': 'windows-1252',
+  cp1252: 'windows-1252',
+  'utf-16le': 'utf-16le',
+  'utf-16': 'utf-16le',
+  ucs2: 'utf-16le',
+  'ucs-2': 'utf-16le',
+  unicode: 'utf-16le',
 };
 const windows1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
@@ -140,7 +152,16 @@ function collector() {
   };
 }
 
+/** The text when every byte is ASCII, which most files are; else undefined. */
+function ascii(bytes) {
+  let text = '';
+  for (let n = 0; n < bytes.length; n += 8192) text += String.fromCharCode.apply(null, bytes.subarray(n, n + 8192));
+  return /[\u0080-\u00ff]/.test(text) ? undefined : text;
+}
+
 function utf8(bytes, fatal, stream) {
+  const quick = bytes.length > 64 ? ascii(bytes) : undefined;
+  if (quick !== undefined) return { text: quick, read: bytes.length };
   const out = collector();
   let n = 0;
   while (n < bytes.length) {
@@ -150,7 +171,8 @@ function utf8(bytes, fatal, stream) {
       n++;
       continue;
     }
-    const size = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+    const size =
+      first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
     if (size === 0) {
       out.add(malformed(fatal));
       n++;
@@ -200,7 +222,8 @@ function utf16(bytes, fatal, stream) {
 
 function latin(bytes) {
   const out = collector();
-  for (let n = 0; n < bytes.length; n++) out.add(bytes[n] >= 0x80 && bytes[n] < 0xa0 ? windows1252.charCodeAt(bytes[n] - 0x80) : bytes[n]);
+  for (let n = 0; n < bytes.length; n++)
+    out.add(bytes[n] >= 0x80 && bytes[n] < 0xa0 ? windows1252.charCodeAt(bytes[n] - 0x80) : bytes[n]);
   return { text: out.end(), read: bytes.length };
 }
 
@@ -222,7 +245,8 @@ export function btoa(value) {
 export function atob(value) {
   let text = `${value}`.replace(/[\t\n\f\r ]/g, '');
   if (text.length % 4 === 0) text = text.replace(/={1,2}$/, '');
-  if (text.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(text)) throw invalidCharacter('The string to be decoded is not correctly encoded.');
+  if (text.length % 4 === 1 || /[^A-Za-z0-9+/]/.test(text))
+    throw invalidCharacter('The string to be decoded is not correctly encoded.');
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
   const out = collector();
   let word = 0;

@@ -1,7 +1,8 @@
 // node:util, what programs use of it.
+
+import { types } from '../util/brands.js';
 import { isDeepStrictEqual } from '../util/equal.js';
 import { parseArgs } from '../util/parse-args.js';
-import { types } from '../util/brands.js';
 
 const { lazy } = cordon;
 const { inspect, formatAll, formatWithOptions } = lazy('inspect');
@@ -39,13 +40,15 @@ export const util = {
   isDeepStrictEqual,
   parseArgs,
   deprecate: (fn) => fn,
-  inherits(constructor, parent) {
-    Object.defineProperty(constructor, 'super_', { value: parent, writable: true, configurable: true });
-    Object.setPrototypeOf(constructor.prototype, parent.prototype);
+  inherits(made, parent) {
+    Object.defineProperty(made, 'super_', { value: parent, writable: true, configurable: true });
+    Object.setPrototypeOf(made.prototype, parent.prototype);
   },
   isArray: Array.isArray,
-  stripVTControlCharacters: (text) => text.replace(/[\u001b\u009b][[()#;?]*(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-nq-uy=><~]/g, ''),
-  styleText: (format, text) => text,
+  stripVTControlCharacters: (text) =>
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
+    text.replace(/[\u001b\u009b][[()#;?]*(?:\d{1,4}(?:;\d{0,4})*)?[\dA-PR-TZcf-nq-uy=><~]/g, ''),
+  styleText: (_format, text) => text,
   toUSVString: (text) => `${text}`.toWellFormed(),
   debuglog: () => Object.assign(() => {}, { enabled: false }),
   aborted: (signal) =>

@@ -1,5 +1,5 @@
 // Headers, Blob, File, FormData, Request, Response, fetch: https://fetch.spec.whatwg.org, bodies in memory.
 export { Blob, File } from '../web/blob.js';
+export { fetch, Request, Response } from '../web/fetch.js';
 export { FormData } from '../web/form-data.js';
 export { Headers } from '../web/headers.js';
-export { Request, Response, fetch } from '../web/fetch.js';

@@ -1,5 +1,5 @@
 // Packages that ask whether a value is a SharedArrayBuffer get the answer no: there is none here.
-export class SharedArrayBuffer {
+class NoSharedMemory {
   get byteLength() {
     throw new TypeError('Not a SharedArrayBuffer');
   }
@@ -8,3 +8,5 @@ export class SharedArrayBuffer {
     throw new TypeError('Not a SharedArrayBuffer');
   }
 }
+
+export { NoSharedMemory as SharedArrayBuffer };

@@ -5,6 +5,7 @@ import {
   hide,
   limitOfError,
   mapDelete,
+  mapForEach,
   mapGet,
   mapSet,
   own,
@@ -108,6 +109,11 @@ export function settleCall(message, bytes) {
   else waiting.reject(hostError(own(message, 'error')));
 }
 
+/** Errors that the host gave lately, by message: an unhandled one comes back from isolated-vm without name and limit. */
+export const hostErrors = new SafeMap();
+const mostHostErrors = 200;
+let hostErrorCount = 0;
+
 /** An Error of the guest's own realm with the host's name, message, code and limit. */
 export function hostError(description) {
   const error = new SafeError(own(description, 'message'));
@@ -115,5 +121,7 @@ export function hostError(description) {
   if (name !== undefined && name !== 'Error') hide(error, 'name', name);
   if (hasOwn(description, 'code')) error.code = description.code;
   if (hasOwn(description, 'limit')) limitOfError.set(error, description.limit);
+  if (++hostErrorCount % mostHostErrors === 0) mapForEach(hostErrors, (_, key) => mapDelete(hostErrors, key));
+  mapSet(hostErrors, error.message, error);
   return error;
 }

@@ -27,7 +27,13 @@ function refuseShared(read) {
 }
 
 const { get } = getOwnPropertyDescriptor(memory, 'buffer');
-defineProperty(memory, 'buffer', { __proto__: null, get: refuseShared(get), set: undefined, enumerable: true, configurable: true });
+defineProperty(memory, 'buffer', {
+  __proto__: null,
+  get: refuseShared(get),
+  set: undefined,
+  enumerable: true,
+  configurable: true,
+});
 for (const name of ['toFixedLengthBuffer', 'toResizableBuffer']) {
   if (memory[name]) hide(memory, name, refuseShared(memory[name]));
 }

@@ -1,7 +1,7 @@
 // console: lines of plain values are joined here; everything else is formatted by the lazy bundle `inspect`.
 import { pending, post } from './bridge.js';
 import { internals, lazy } from './lazy.js';
-import { apply, hide, indexOf, string, stringify } from './primordials.js';
+import { apply, hide, indexOf, slice, string, stringify } from './primordials.js';
 
 /** `indent` belongs to console.group; `room` is how much output the run may still make, in characters. */
 export const output = { __proto__: null, indent: '', room: Infinity };
@@ -9,8 +9,10 @@ export const output = { __proto__: null, indent: '', room: Infinity };
 /** Sends text. Beyond the limit nothing is sent: the worker has made its cut by then. */
 export function write(stream, text) {
   if (output.room < 0 || text === '') return;
+  // A byte too many tells the worker that output was lost; the rest of a huge text need not travel.
+  const sent = text.length > output.room + 4 ? slice(text, 0, output.room + 4) : text;
   output.room -= text.length;
-  post(`{"t":"out","stream":"${stream}","text":${stringify(text)}}`);
+  post(`{"t":"out","stream":"${stream}","text":${stringify(sent)}}`);
 }
 
 function isPlain(value) {

@@ -3,10 +3,11 @@
 export const { apply, ownKeys, getPrototypeOf } = Reflect;
 export const { defineProperties, defineProperty, getOwnPropertyDescriptor, getOwnPropertyDescriptors, hasOwn } = Object;
 export const { isArray } = Array;
-export const { isFinite } = Number;
+export const isFiniteNumber = Number.isFinite;
 export const { parse, stringify } = JSON;
 export const { floor } = Math;
 export const dateNow = Date.now;
+// biome-ignore lint/security/noGlobalEval: this is how a guest's code is compiled, inside its isolate.
 export const indirectEval = globalThis.eval;
 export const SafePromise = Promise;
 export const SafeMap = Map;
@@ -22,6 +23,7 @@ export const arrayPrototype = Array.prototype;
 /** `uncurry(method)(self, ...args)`: calls `method` without looking anything up. */
 export const uncurry = Function.prototype.bind.bind(Function.prototype.call);
 
+// biome-ignore lint/suspicious/noThenProperty: an export, never awaited.
 export const then = uncurry(Promise.prototype.then);
 export const mapGet = uncurry(Map.prototype.get);
 export const mapSet = uncurry(Map.prototype.set);
@@ -32,7 +34,11 @@ export const mapForEach = uncurry(Map.prototype.forEach);
 const weakMaps = [new WeakMap(), new WeakMap()];
 const weakGet = uncurry(WeakMap.prototype.get);
 const weakSet = uncurry(WeakMap.prototype.set);
-const side = (map) => ({ __proto__: null, get: (key) => weakGet(map, key), set: (key, value) => weakSet(map, key, value) });
+const side = (map) => ({
+  __proto__: null,
+  get: (key) => weakGet(map, key),
+  set: (key, value) => weakSet(map, key, value),
+});
 /** Facts about error objects that the guest cannot forge. */
 export const limitOfError = side(weakMaps[0]);
 export const stackOfError = side(weakMaps[1]);
@@ -58,7 +64,13 @@ function getter(prototype, name) {
 
 /** A property that nobody sees in a listing. */
 export function hide(object, name, value) {
-  return defineProperty(object, name, { __proto__: null, value, writable: true, configurable: true, enumerable: false });
+  return defineProperty(object, name, {
+    __proto__: null,
+    value,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
 }
 
 /** Reads an own property; a polluted prototype answers nothing. */

@@ -1,27 +1,29 @@
 // Thrown values become plain strings of bounded length: name, message and a stack of guest frames only.
 import { internals, lazy } from './lazy.js';
 import {
+  getPrototypeOf,
   hide,
   indexOf,
   limitOfError,
   SafeError,
-  SafeMap,
   slice,
   stackOfError,
   startsWith,
   string,
-  getPrototypeOf,
 } from './primordials.js';
+import { cleanLine, format, sources } from './stack.js';
 
-/** Every file of the guest that runs, with the map of its columns and lines. */
-export const sources = new SafeMap();
 internals.sources = sources;
+
+/** The error whose stack was written last: isolated-vm reads the stack of an unhandled rejection to report it. */
+export const lastFormatted = { __proto__: null, error: undefined };
 
 const longest = { __proto__: null, name: 128, message: 8192, stack: 16384 };
 
 // `error.stack` as the guest reads it. Written lazily by V8, at the first read.
 hide(SafeError, 'prepareStackTrace', function prepareStackTrace(error, sites) {
-  const text = lazy('stack').format(error, sites);
+  lastFormatted.error = error;
+  const text = format(error, sites);
   if (typeof error === 'object' && error !== null) stackOfError.set(error, text);
   return text;
 });
@@ -86,7 +88,11 @@ function text(object, name) {
 }
 
 function primitive(value) {
-  return typeof value === 'string' ? `'${cut(value, 1000)}'` : typeof value === 'bigint' ? `${string(value)}n` : string(value);
+  return typeof value === 'string'
+    ? `'${cut(value, 1000)}'`
+    : typeof value === 'bigint'
+      ? `${string(value)}n`
+      : string(value);
 }
 
 function inspected(value) {
@@ -109,7 +115,7 @@ export function frames(stack, written) {
     const line = slice(stack, at, stop < at + 1000 ? stop : at + 1000);
     at = stop + 1;
     if (!startsWith(line, '    at ')) continue;
-    const clean = ours ? line : lazy('stack').cleanLine(line);
+    const clean = ours ? line : cleanLine(line);
     if (clean !== undefined) kept += (kept === '' ? '' : '\n') + clean;
   }
   return kept;

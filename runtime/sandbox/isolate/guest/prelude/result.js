@@ -1,11 +1,17 @@
 // The result of a run as JSON text. Plain data is written here; every other kind by the lazy bundle `result`.
+//
+// Inside plain objects and arrays each value is written as it would be at the top (a nested Date is its ISO text, a nested
+// Map its pairs, NaN is "NaN", a function its inspected text), and resultType is then "object" or "array": JSON is not
+// exactly the value. A property that is undefined is left out and does not count; undefined and holes in an array are
+// null and do. -0 is 0. toJSON is not called. Keys that are symbols are left out. A cycle anywhere, or nesting deeper
+// than 400, makes the whole result inspected text. An instance of a class has the class's name as its resultType.
 import { internals, lazy } from './lazy.js';
 import {
   arrayPrototype,
   getOwnPropertyDescriptor,
   getPrototypeOf,
   isArray,
-  isFinite,
+  isFiniteNumber,
   objectPrototype,
   ownKeys,
   stringify,
@@ -46,7 +52,7 @@ function plainKind(value) {
     case 'boolean':
       return 0;
     case 'number':
-      return isFinite(value) ? 0 : undefined;
+      return isFiniteNumber(value) ? 0 : undefined;
     case 'object': {
       if (value === null) return 0;
       try {

@@ -1,5 +1,5 @@
 // One run: start evaluates the program, deliver brings what the worker has to say meanwhile.
-import { pending, settleCall } from './bridge.js';
+import { hostErrors, pending, settleCall } from './bridge.js';
 import { output } from './console.js';
 import { end, endText, fail, failure, finish, overrule } from './end.js';
 import { lazy } from './lazy.js';
@@ -8,6 +8,7 @@ import {
   endsWith,
   hide,
   indirectEval,
+  mapGet,
   mapSet,
   own,
   parse,
@@ -16,8 +17,9 @@ import {
   stringify,
   then,
 } from './primordials.js';
-import { frames, sources } from './report.js';
+import { describeError, frames, lastFormatted } from './report.js';
 import { toResult } from './result.js';
+import { sources } from './stack.js';
 import { afterTask, fire } from './timers.js';
 
 const run = { __proto__: null, done: false, value: undefined, resultBytes: 1 << 20, checking: false };
@@ -129,13 +131,23 @@ export function deliver(json, bytes) {
 }
 
 function failUnhandled(unhandled) {
+  const known = [lastFormatted.error, mapGet(hostErrors, unhandled.message)];
+  for (let n = 0; n < known.length; n++) {
+    const described = known[n] === undefined ? undefined : describeError(known[n]);
+    if (described !== undefined && described.message === unhandled.message) {
+      overrule(failure(described));
+      return;
+    }
+  }
   const notAnError = startsWith(unhandled.message, 'An object was thrown from supplied code within isolated-vm');
   const described = {
     __proto__: null,
     name: notAnError ? 'UnhandledRejection' : unhandled.name,
-    message: notAnError ? 'A promise was rejected with a value that is not an Error, and nothing handled it' : unhandled.message,
+    message: notAnError
+      ? 'A promise was rejected with a value that is not an Error, and nothing handled it'
+      : unhandled.message,
   };
-  const stack = frames(unhandled.stack, unhandled.stack);
+  const stack = frames(unhandled.stack, undefined);
   if (!notAnError && stack !== '') described.stack = stack;
   overrule(failure(described));
 }

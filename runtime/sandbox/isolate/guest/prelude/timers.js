@@ -2,7 +2,18 @@
 import { pending, post } from './bridge.js';
 import { fail } from './end.js';
 import { internals } from './lazy.js';
-import { apply, hide, mapDelete, mapGet, mapSet, SafeMap, SafePromise, SafeRangeError, SafeTypeError, then } from './primordials.js';
+import {
+  apply,
+  hide,
+  mapDelete,
+  mapGet,
+  mapSet,
+  SafeMap,
+  SafePromise,
+  SafeRangeError,
+  SafeTypeError,
+  then,
+} from './primordials.js';
 
 const timers = new SafeMap();
 const maximum = 100_000;

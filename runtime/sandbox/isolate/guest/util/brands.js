@@ -2,14 +2,16 @@
 const getter = (prototype, name) => Object.getOwnPropertyDescriptor(prototype, name).get;
 const tag = getter(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag);
 
-const by = (method, ...args) => (value) => {
-  try {
-    method.call(value, ...args);
-    return true;
-  } catch {
-    return false;
-  }
-};
+const by =
+  (method, ...args) =>
+  (value) => {
+    try {
+      method.call(value, ...args);
+      return true;
+    } catch {
+      return false;
+    }
+  };
 const byTag = (name) => (value) => ArrayBuffer.isView(value) && tag.call(value) === name;
 const byText = (name) => (value) => Object.prototype.toString.call(value) === `[object ${name}]`;
 const onlyObjects = (test) => (value) => typeof value === 'object' && value !== null && test(value);
@@ -37,11 +39,26 @@ export const types = {
   isBooleanObject: onlyObjects(by(Boolean.prototype.valueOf)),
   isBigIntObject: onlyObjects(by(BigInt.prototype.valueOf)),
   isSymbolObject: onlyObjects(by(Symbol.prototype.valueOf)),
-  isBoxedPrimitive: (value) => ['isNumberObject', 'isStringObject', 'isBooleanObject', 'isBigIntObject', 'isSymbolObject'].some((name) => types[name](value)),
+  isBoxedPrimitive: (value) =>
+    ['isNumberObject', 'isStringObject', 'isBooleanObject', 'isBigIntObject', 'isSymbolObject'].some((name) =>
+      types[name](value),
+    ),
   isMapIterator: byText('Map Iterator'),
   isSetIterator: byText('Set Iterator'),
   isModuleNamespaceObject: byText('Module'),
 };
-for (const name of ['Int8', 'Uint8', 'Uint8Clamped', 'Int16', 'Uint16', 'Int32', 'Uint32', 'Float32', 'Float64', 'BigInt64', 'BigUint64']) {
+for (const name of [
+  'Int8',
+  'Uint8',
+  'Uint8Clamped',
+  'Int16',
+  'Uint16',
+  'Int32',
+  'Uint32',
+  'Float32',
+  'Float64',
+  'BigInt64',
+  'BigUint64',
+]) {
   types[`is${name}Array`] = byTag(`${name}Array`);
 }

@@ -16,14 +16,20 @@ function equal(left, right, seen) {
   if (types.isDate(left) && left.getTime() !== right.getTime()) return false;
   if (types.isRegExp(left) && `${left}` !== `${right}`) return false;
   if (types.isBoxedPrimitive(left) && !Object.is(left.valueOf(), right.valueOf())) return false;
-  if (left instanceof Error && (left.message !== right.message || left.name !== right.name || !equal(left.cause, right.cause, seen))) return false;
+  if (
+    left instanceof Error &&
+    (left.message !== right.message || left.name !== right.name || !equal(left.cause, right.cause, seen))
+  )
+    return false;
   if (types.isMap(left) && !equalMaps(left, right, seen)) return false;
   if (types.isSet(left) && !equalSets(left, right, seen)) return false;
   if (types.isArrayBuffer(left) && !equal(new Uint8Array(left), new Uint8Array(right), seen)) return false;
   if (Array.isArray(left) && left.length !== right.length) return false;
   const keys = keysOf(left);
   if (keys.length !== keysOf(right).length) return false;
-  return keys.every((key) => Object.prototype.propertyIsEnumerable.call(right, key) && equal(left[key], right[key], seen));
+  return keys.every(
+    (key) => Object.prototype.propertyIsEnumerable.call(right, key) && equal(left[key], right[key], seen),
+  );
 }
 
 function keysOf(value) {

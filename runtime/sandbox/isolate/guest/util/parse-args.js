@@ -7,7 +7,8 @@ export function parseArgs({ args = [], options = {}, strict = true, allowPositio
     else values[name] = value;
   };
   const known = (name, shown) => {
-    if (strict && !options[name]) throw Object.assign(new TypeError(`Unknown option '${shown}'`), { code: 'ERR_PARSE_ARGS_UNKNOWN_OPTION' });
+    if (strict && !options[name])
+      throw Object.assign(new TypeError(`Unknown option '${shown}'`), { code: 'ERR_PARSE_ARGS_UNKNOWN_OPTION' });
     return options[name]?.type === 'string';
   };
   const rest = [...args];
@@ -18,7 +19,8 @@ export function parseArgs({ args = [], options = {}, strict = true, allowPositio
     } else if (/^--[^=]+/.test(arg)) {
       const [, name, value] = /^--([^=]+)(?:=([\s\S]*))?$/.exec(arg);
       if (known(name, `--${name}`)) {
-        if (value === undefined && rest.length === 0) throw new TypeError(`Option '--${name} <value>' argument missing`);
+        if (value === undefined && rest.length === 0)
+          throw new TypeError(`Option '--${name} <value>' argument missing`);
         keep(name, value ?? rest.shift());
       } else keep(name, value ?? true);
     } else if (/^-[^-]/.test(arg)) {
@@ -31,10 +33,14 @@ export function parseArgs({ args = [], options = {}, strict = true, allowPositio
         keep(name, true);
       }
     } else {
-      if (!allowPositionals) throw Object.assign(new TypeError(`Unexpected argument '${arg}'`), { code: 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL' });
+      if (!allowPositionals)
+        throw Object.assign(new TypeError(`Unexpected argument '${arg}'`), {
+          code: 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL',
+        });
       positionals.push(arg);
     }
   }
-  for (const name of Object.keys(options)) if (values[name] === undefined && 'default' in options[name]) values[name] = options[name].default;
+  for (const name of Object.keys(options))
+    if (values[name] === undefined && 'default' in options[name]) values[name] = options[name].default;
   return { values, positionals };
 }

@@ -64,7 +64,8 @@ class Body {
 
   async formData() {
     const text = await this.#take().text();
-    if (!/^application\/x-www-form-urlencoded/.test(this.headers.get('content-type') ?? '')) throw new TypeError('formData() reads application/x-www-form-urlencoded only');
+    if (!/^application\/x-www-form-urlencoded/.test(this.headers.get('content-type') ?? ''))
+      throw new TypeError('formData() reads application/x-www-form-urlencoded only');
     const form = new FormData();
     for (const [name, value] of new URLSearchParams(text)) form.append(name, value);
     return form;
@@ -90,7 +91,8 @@ export class Request extends Body {
     if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(known)) throw new TypeError(`'${method}' is not a valid HTTP method.`);
     const headers = new Headers(init.headers ?? from?.headers);
     const body = init.body !== undefined ? init.body : from && Body.blobOf(from);
-    if (body !== undefined && body !== null && /^(GET|HEAD)$/.test(known)) throw new TypeError('Request with GET/HEAD method cannot have body.');
+    if (body !== undefined && body !== null && /^(GET|HEAD)$/.test(known))
+      throw new TypeError('Request with GET/HEAD method cannot have body.');
     super(body, headers);
     this.#method = known;
     this.#headers = headers;
@@ -139,9 +141,11 @@ export class Response extends Body {
 
   constructor(body, init = {}) {
     const status = init?.status ?? 200;
-    if (!Number.isInteger(status) || status < 200 || status > 599) throw new RangeError(`The status ${status} is not in the range 200 to 599`);
+    if (!Number.isInteger(status) || status < 200 || status > 599)
+      throw new RangeError(`The status ${status} is not in the range 200 to 599`);
     const headers = new Headers(init?.headers);
-    if (body !== undefined && body !== null && [204, 205, 304].includes(status)) throw new TypeError(`A response with status ${status} has no body`);
+    if (body !== undefined && body !== null && [204, 205, 304].includes(status))
+      throw new TypeError(`A response with status ${status} has no body`);
     super(body, headers);
     this.#status = status;
     this.#statusText = `${init?.statusText ?? ''}`;
@@ -177,7 +181,11 @@ export class Response extends Body {
   }
 
   clone() {
-    const copy = new Response(Body.blobOf(this), { status: this.#status, statusText: this.#statusText, headers: this.#headers });
+    const copy = new Response(Body.blobOf(this), {
+      status: this.#status,
+      statusText: this.#statusText,
+      headers: this.#headers,
+    });
     copy.#url = this.#url;
     return copy;
   }
@@ -222,7 +230,9 @@ export async function fetch(input, init) {
   const body = Body.blobOf(request);
   const args = { __proto__: null, url: request.url, method: request.method, headers: [...request.headers] };
   const answered = call('fetch', args, body && (await body.arrayBuffer()));
-  const aborted = new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason), { once: true }));
+  const aborted = new Promise((_, reject) =>
+    request.signal.addEventListener('abort', () => reject(request.signal.reason), { once: true }),
+  );
   const { value, bytes } = await Promise.race([answered, aborted]);
   return received(value, bytes, request.url);
 }

@@ -64,12 +64,17 @@ export class FormData {
 /** multipart/form-data: {blob, type}. */
 export function encodeForm(form) {
   const boundary = `----cordon${cordon.lazy('crypto').crypto.randomUUID().replaceAll('-', '')}`;
-  const escape = (text) => text.replaceAll('\r', '%0D').replaceAll('\n', '%0A').replaceAll('"', '%22');
+  const escaped = (text) => text.replaceAll('\r', '%0D').replaceAll('\n', '%0A').replaceAll('"', '%22');
   const parts = [];
   for (const [name, value] of form) {
-    parts.push(`--${boundary}\r\nContent-Disposition: form-data; name="${escape(name)}"`);
+    parts.push(`--${boundary}\r\nContent-Disposition: form-data; name="${escaped(name)}"`);
     if (typeof value === 'string') parts.push(`\r\n\r\n${value}\r\n`);
-    else parts.push(`; filename="${escape(value.name)}"\r\nContent-Type: ${value.type || 'application/octet-stream'}\r\n\r\n`, value, '\r\n');
+    else
+      parts.push(
+        `; filename="${escaped(value.name)}"\r\nContent-Type: ${value.type || 'application/octet-stream'}\r\n\r\n`,
+        value,
+        '\r\n',
+      );
   }
   parts.push(`--${boundary}--\r\n`);
   return { blob: new Blob(parts), type: `multipart/form-data; boundary=${boundary}` };

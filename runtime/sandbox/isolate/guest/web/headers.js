@@ -9,6 +9,7 @@ function name(value) {
 
 function content(value) {
   const text = `${value}`.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
   if (/[\0\n\r]|[^\x00-\xff]/.test(text)) throw new TypeError('The header value is not valid');
   return text;
 }
@@ -78,7 +79,7 @@ export class Headers {
     return 'Headers';
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](depth, options, inspect) {
+  [Symbol.for('nodejs.util.inspect.custom')](_depth, options, inspect) {
     return `Headers ${inspect(Object.fromEntries(this), options)}`;
   }
 }

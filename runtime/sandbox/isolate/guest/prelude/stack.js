@@ -1,7 +1,22 @@
 // How stacks look to the guest and in reports: its own files, its own lines and columns, nothing else.
-const { indexOf, lastIndexOf, mapGet, slice, startsWith, string, uncurry, own } = cordon.primordials;
-const errorToString = uncurry(Error.prototype.toString);
-const charCodeAt = uncurry(String.prototype.charCodeAt);
+// In the prelude, not lazy: isolated-vm reads `stack` of an unhandled rejection when no bundle can be loaded.
+import {
+  charCodeAt,
+  indexOf,
+  lastIndexOf,
+  mapGet,
+  own,
+  SafeError,
+  SafeMap,
+  slice,
+  string,
+  uncurry,
+} from './primordials.js';
+
+const errorToString = uncurry(SafeError.prototype.toString);
+
+/** Every file of the guest that runs, with the map of its columns and lines. */
+export const sources = new SafeMap();
 
 /** The text of `error.stack`: the header and the frames that lie in files of the guest. */
 export function format(error, sites) {
@@ -26,12 +41,13 @@ function frame(site) {
   try {
     const path = site.getScriptNameOrSourceURL();
     if (typeof path !== 'string') return undefined;
-    const map = mapGet(cordon.sources, path);
+    const map = mapGet(sources, path);
     if (map === undefined) return undefined;
     const at = original(map, site.getLineNumber(), site.getColumnNumber());
     const place = `${path}:${at.line}:${at.column}`;
     const label = labelOf(`    at ${string(site)}`);
-    return label === '' ? `    at ${place}` : `    at ${label} (${place})`;
+    if (label === '') return site.isAsync() ? `    at async ${place}` : `    at ${place}`;
+    return `    at ${label} (${place})`;
   } catch {
     return undefined;
   }
@@ -49,8 +65,9 @@ function labelOf(line) {
 export function cleanLine(line) {
   const open = lastIndexOf(line, '(');
   const place = open < 0 ? slice(line, 7) : slice(line, open + 1, line.length - 1);
-  const path = place.replace(/:\d+:\d+$/, '').replace(/^async /, '');
-  if (mapGet(cordon.sources, path) === undefined) return undefined;
+  const bare = indexOf(place, 'async ') === 0 ? slice(place, 6) : place;
+  const path = slice(bare, 0, lastIndexOf(bare, ':', lastIndexOf(bare, ':') - 1));
+  if (mapGet(sources, path) === undefined) return undefined;
   const label = labelOf(line);
   return label === '' ? `    at ${place}` : line;
 }
