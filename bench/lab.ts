@@ -71,8 +71,9 @@ export async function measure(
   await lab.load({ kind: 'callers', target, callers: CALLERS, durationMs: Math.min(300, lab.scale.loadMs) });
   await settled?.();
   await lab.load({ kind: 'one-at-a-time', target, count: warmUp });
-  const alone = await lab.load({ kind: 'one-at-a-time', target, count: lab.scale.requests });
-  const loaded = await lab.load({ kind: 'callers', target, callers: CALLERS, durationMs: lab.scale.loadMs });
+  const { requests, loadMs } = lab.scale;
+  const alone = await lab.load({ kind: 'one-at-a-time', target, count: requests, withinMs: 2 * loadMs });
+  const loaded = await lab.load({ kind: 'callers', target, callers: CALLERS, durationMs: loadMs });
   return { ...figuresOf(alone, loaded), clientCpuMicros: loaded.clientCpuMicros, latenciesMs: alone.latenciesMs };
 }
 

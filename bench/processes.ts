@@ -20,8 +20,7 @@ export function createProcesses(root: string): Processes {
   const children = new Set<ChildProcess>();
   const folders = new Set<string>();
   /** Ended, or never begun. */
-  const gone = (child: ChildProcess) =>
-    child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+  const gone = (child: ChildProcess) => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 
   async function end(child: ChildProcess): Promise<void> {
     if (!gone(child)) {
@@ -43,7 +42,7 @@ export function createProcesses(root: string): Processes {
     folder() {
       const parent = join(root, 'node_modules', '.cache');
       mkdirSync(parent, { recursive: true });
-      const folder = mkdtempSync(join(parent, 'cordon-bench-'));
+      const folder = mkdtempSync(join(parent, `cordon-bench-${process.pid}-`));
       folders.add(folder);
       return folder;
     },

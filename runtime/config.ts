@@ -37,7 +37,13 @@ function oneOf<const T extends string>(...allowed: T[]) {
   };
 }
 
-const setting = <T>(env: string, defaultValue: T, parse: (text: string) => T, what: string, secret = false): Setting<T> => ({
+const setting = <T>(
+  env: string,
+  defaultValue: T,
+  parse: (text: string) => T,
+  what: string,
+  secret = false,
+): Setting<T> => ({
   env,
   what,
   default: defaultValue,
@@ -65,31 +71,106 @@ export const settings = {
     oneOf('disk', 'process'),
     '`disk`: acknowledged means flushed; `process`: survives a crash of Cordon, not of the machine',
   ),
-  requireWalls: setting('CORDON_REQUIRE_WALLS', [] as string[], list, 'walls without which no run starts: a list of names, or `all`'),
-  jsPackages: setting<string | undefined>('CORDON_JS_PACKAGES', undefined, text, 'folder with packages that guests may import'),
+  requireWalls: setting(
+    'CORDON_REQUIRE_WALLS',
+    [] as string[],
+    list,
+    'walls without which no run starts: a list of names, or `all`',
+  ),
+  jsPackages: setting<string | undefined>(
+    'CORDON_JS_PACKAGES',
+    undefined,
+    text,
+    'folder with packages that guests may import',
+  ),
   logLevel: setting(
     'CORDON_LOG_LEVEL',
     'info' as 'debug' | 'info' | 'warn' | 'error' | 'silent',
     oneOf('debug', 'info', 'warn', 'error', 'silent'),
     'least level that is logged',
   ),
-  maxRunning: setting('CORDON_MAX_RUNNING', Math.max(16, cores * 8), integer(1, 10_000), 'runs that use the CPU at once; waiting ones give their turn back'),
-  maxResident: setting('CORDON_MAX_RESIDENT', 512, integer(1, 100_000), 'runs that hold a sandbox at once, waiting ones included'),
+  maxRunning: setting(
+    'CORDON_MAX_RUNNING',
+    Math.max(16, cores * 8),
+    integer(1, 10_000),
+    'runs that use the CPU at once; waiting ones give their turn back',
+  ),
+  maxResident: setting(
+    'CORDON_MAX_RESIDENT',
+    512,
+    integer(1, 100_000),
+    'runs that hold a sandbox at once, waiting ones included',
+  ),
   queueLength: setting('CORDON_QUEUE_LENGTH', 10_000, integer(1, 1_000_000), 'queued runs of all agents together'),
-  blankWorkers: setting('CORDON_BLANK_WORKERS', 4, integer(0, 1000), 'worker processes kept ready that belong to no agent yet'),
-  maxWorkers: setting('CORDON_MAX_WORKERS', Math.max(8, Math.min(64, Math.floor(totalmem() / (GiB / 4)))), integer(1, 10_000), 'worker processes at most'),
-  workersPerAgent: setting('CORDON_WORKERS_PER_AGENT', Math.max(1, Math.min(4, cores)), integer(1, 1000), 'worker processes of one agent at most'),
-  workerIdleMs: setting('CORDON_WORKER_IDLE_MS', 60_000, integer(0, 86_400_000), 'how long an idle worker of an agent is kept'),
-  workerRamBytes: setting('CORDON_WORKER_RAM_BYTES', 4 * GiB, integer(256 * 1024 * 1024, 1024 * GiB), 'memory of one worker process, held from outside'),
-  bodyBytes: setting('CORDON_BODY_BYTES', 64 * 1024 * 1024, integer(1024, GiB), 'largest request body, except for files'),
+  blankWorkers: setting(
+    'CORDON_BLANK_WORKERS',
+    4,
+    integer(0, 1000),
+    'worker processes kept ready that belong to no agent yet',
+  ),
+  maxWorkers: setting(
+    'CORDON_MAX_WORKERS',
+    Math.max(8, Math.min(64, Math.floor(totalmem() / (GiB / 4)))),
+    integer(1, 10_000),
+    'worker processes at most',
+  ),
+  workersPerAgent: setting(
+    'CORDON_WORKERS_PER_AGENT',
+    Math.max(1, Math.min(4, cores)),
+    integer(1, 1000),
+    'worker processes of one agent at most',
+  ),
+  workerIdleMs: setting(
+    'CORDON_WORKER_IDLE_MS',
+    60_000,
+    integer(0, 86_400_000),
+    'how long an idle worker of an agent is kept',
+  ),
+  workerRamBytes: setting(
+    'CORDON_WORKER_RAM_BYTES',
+    4 * GiB,
+    integer(256 * 1024 * 1024, 1024 * GiB),
+    'memory of one worker process, held from outside',
+  ),
+  bodyBytes: setting(
+    'CORDON_BODY_BYTES',
+    64 * 1024 * 1024,
+    integer(1024, GiB),
+    'largest request body, except for files',
+  ),
   codeBytes: setting('CORDON_CODE_BYTES', 1024 * 1024, integer(1024, 64 * 1024 * 1024), 'largest `code`'),
-  inputBytes: setting('CORDON_INPUT_BYTES', 8 * 1024 * 1024, integer(1024, 64 * 1024 * 1024), 'largest `input` as JSON'),
-  requestFilesBytes: setting('CORDON_REQUEST_FILES_BYTES', 32 * 1024 * 1024, integer(1024, GiB), 'largest sum of `files` of one request'),
+  inputBytes: setting(
+    'CORDON_INPUT_BYTES',
+    8 * 1024 * 1024,
+    integer(1024, 64 * 1024 * 1024),
+    'largest `input` as JSON',
+  ),
+  requestFilesBytes: setting(
+    'CORDON_REQUEST_FILES_BYTES',
+    32 * 1024 * 1024,
+    integer(1024, GiB),
+    'largest sum of `files` of one request',
+  ),
   fileBytes: setting('CORDON_FILE_BYTES', GiB, integer(1024, 1024 * GiB), 'largest file of a PUT'),
-  keepRunsMs: setting('CORDON_KEEP_RUNS_MS', 30 * 24 * 3_600_000, integer(0, 10 ** 12), 'how long finished runs are kept'),
-  keepRuns: setting('CORDON_KEEP_RUNS', 100_000, integer(0, 10 ** 9), 'how many finished runs are kept, of all tenants'),
+  keepRunsMs: setting(
+    'CORDON_KEEP_RUNS_MS',
+    30 * 24 * 3_600_000,
+    integer(0, 10 ** 12),
+    'how long finished runs are kept',
+  ),
+  keepRuns: setting(
+    'CORDON_KEEP_RUNS',
+    100_000,
+    integer(0, 10 ** 9),
+    'how many finished runs are kept, of all tenants',
+  ),
   drainMs: setting('CORDON_DRAIN_MS', 30_000, integer(0, 3_600_000), 'how long SIGTERM waits for running runs'),
-  minimumFreeBytes: setting('CORDON_MINIMUM_FREE_BYTES', 64 * 1024 * 1024, integer(0, 1024 * GiB), 'free disk below which writes are refused'),
+  minimumFreeBytes: setting(
+    'CORDON_MINIMUM_FREE_BYTES',
+    64 * 1024 * 1024,
+    integer(0, 1024 * GiB),
+    'free disk below which writes are refused',
+  ),
 } as const;
 
 type Settings = typeof settings;
@@ -100,7 +181,9 @@ export class ConfigError extends Error {}
 /** Variables that look like settings and are none: said at start, since a misspelt limit is a missing limit. */
 export function unknownSettings(env: Record<string, string | undefined>): string[] {
   const known = new Set<string>(Object.values(settings).map((entry) => entry.env));
-  return Object.keys(env).filter((name) => name.startsWith('CORDON_') && !name.startsWith('CORDON_TEST_') && !known.has(name));
+  return Object.keys(env).filter(
+    (name) => name.startsWith('CORDON_') && !name.startsWith('CORDON_TEST_') && !known.has(name),
+  );
 }
 
 /** Reads the settings from an environment. Errors: ConfigError that names the variable. */

@@ -83,7 +83,7 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
   await keys.ensureFirst({ adminKey: config.adminKey, file: dataDir.adminKeyFile });
 
   const memory = createMemory({ store, clock });
-  const workspaces = createWorkspaces({ root: dataDir.workspacesDir });
+  const workspaces = createWorkspaces({ root: dataDir.workspacesDir, minimumFreeBytes });
   const idempotency = createIdempotency({ store, clock });
   const queue = createQueue({ turns: config.maxRunning, resident: config.maxResident });
   const rate = createRate(clock);
@@ -133,7 +133,8 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
     const workspace = await workspaces.open(owner);
     const onFault = (error: unknown) => log.error({ runId: record.id, error }, 'a host call failed');
     const quota = { bytes: quotas.workspaceBytes, files: quotas.workspaceFiles };
-    const onWrite = (key: string, revision: number | null) => void live.events.append('memory_write', { key, revision });
+    const onWrite = (key: string, revision: number | null) =>
+      void live.events.append('memory_write', { key, revision });
     return {
       files: createGuestFiles({ workspace, limits: record.limits, quota, onFault }),
       memory: createGuestMemory({ memory, owner, quotaBytes: quotas.memoryBytes, onWrite, onFault }),
@@ -153,7 +154,8 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
   async function deleteAgent(owner: Owner, deleteRecord = true): Promise<void> {
     await agents.get(owner);
     const key = `${owner.tenant}/${owner.agent}`;
-    if (deleteRecord && owner.agent === defaultAgent) throw new CordonError('conflict', 'Every tenant keeps its agent default');
+    if (deleteRecord && owner.agent === defaultAgent)
+      throw new CordonError('conflict', 'Every tenant keeps its agent default');
     leaving.add(key);
     try {
       const cause: StopCause = { status: 'cancelled', error: { name: 'Cancelled', message: 'the agent was deleted' } };
@@ -195,7 +197,10 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
     await memory.sweep();
     await idempotency.sweep();
   }
-  const sweeper = setInterval(() => void sweep().catch((error) => log.error({ error }, 'sweeping failed')), SWEEP_EVERY_MS);
+  const sweeper = setInterval(
+    () => void sweep().catch((error) => log.error({ error }, 'sweeping failed')),
+    SWEEP_EVERY_MS,
+  );
   sweeper.unref();
 
   let closing = false;
@@ -253,9 +258,15 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
       clearInterval(sweeper);
       const drained = Promise.all([...liveRuns.values()].filter((live) => live.placed).map((live) => live.finished));
       let timer: NodeJS.Timeout | undefined;
-      await Promise.race([drained, new Promise((resolve) => (timer = setTimeout(resolve, config.drainMs)))]);
+      const patience = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, config.drainMs);
+      });
+      await Promise.race([drained, patience]);
       clearTimeout(timer);
-      const cause: StopCause = { status: 'interrupted', error: { name: 'ServiceRestarted', message: 'Cordon was stopped while this run went on' } };
+      const cause: StopCause = {
+        status: 'interrupted',
+        error: { name: 'ServiceRestarted', message: 'Cordon was stopped while this run went on' },
+      };
       await stopRuns((live) => live.placed, cause);
       drainedNow.resolve(undefined);
       await driver.close();

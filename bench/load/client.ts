@@ -87,8 +87,11 @@ async function run(job: Job): Promise<Answered> {
   } else {
     const once = answerOf(send, job.target.expect);
     const answers: string[] = [];
-    const goOn = () =>
-      job.kind === 'one-at-a-time' ? latenciesMs.length < job.count : performance.now() - start < job.durationMs;
+    const goOn = () => {
+      const [done, spentMs] = [latenciesMs.length, performance.now() - start];
+      if (job.kind === 'callers') return spentMs < job.durationMs;
+      return done < job.count && (done < 10 || spentMs < (job.withinMs ?? Number.POSITIVE_INFINITY));
+    };
     const caller = async () => {
       while (goOn()) {
         const text = await timed(once);

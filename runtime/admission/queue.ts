@@ -38,7 +38,10 @@ export function createQueue(bounds: QueueBounds) {
 
   function laneOf(agent: string): Lane {
     let lane = lanes.get(agent);
-    if (!lane) lanes.set(agent, (lane = { queued: [], running: 0 }));
+    if (!lane) {
+      lane = { queued: [], running: 0 };
+      lanes.set(agent, lane);
+    }
     return lane;
   }
 

@@ -7,8 +7,8 @@ export function createRate(clock: Clock) {
   const windows = new Map<string, number[]>();
 
   function recent(agent: string): number[] {
-    let window = windows.get(agent);
-    if (!window) windows.set(agent, (window = []));
+    const window = windows.get(agent) ?? [];
+    windows.set(agent, window);
     const oldest = clock.now() - WINDOW_MS;
     let gone = 0;
     while (gone < window.length && (window[gone] as number) <= oldest) gone++;

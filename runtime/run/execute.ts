@@ -1,13 +1,14 @@
 /** One run from its place in the sandboxes to its durable record. Read top to bottom: lease, execute, end, settle, record. */
+
+import type { Place } from '../admission/queue.ts';
 import { type Clock, isoTime } from '../clock.ts';
 import { CordonError } from '../errors.ts';
-import type { Place } from '../admission/queue.ts';
 import type { Driver, Outcome, Owner } from '../sandbox/driver.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { measureUsage } from '../usage/usage.ts';
-import { createGuestHost, type RunGuestHost } from './guest-host.ts';
 import type { GuestFiles } from './guest-files.ts';
+import { createGuestHost, type RunGuestHost } from './guest-host.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { JsPackages } from './js-packages.ts';
 import type { LiveRun } from './live-run.ts';
@@ -37,12 +38,16 @@ interface Ended {
   memory: GuestMemory | undefined;
 }
 
+/** `finishedAtMs`: when the sandbox was gone and the place free for the next run. */
+type SettledEnd = Ended & { finishedAtMs: number };
+
 /** Never rejects: whatever goes wrong is the run's outcome. `place` is left when the sandbox is gone. */
 export async function execute(live: LiveRun, place: Place, deps: ExecuteDeps): Promise<void> {
   const stopSaving = keepSavingEvents(live, deps);
   const ended = await runInSandbox(live, place, deps).catch((error: unknown) => neverRan(live, error, deps.log));
+  const finishedAtMs = deps.clock.now();
   place.leave();
-  await settle(live, ended, await stopSaving(), deps);
+  await settle(live, { ...ended, finishedAtMs }, await stopSaving(), deps);
 }
 
 async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Promise<Ended> {
@@ -83,14 +88,29 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
 function neverRan(live: LiveRun, error: unknown, log: Log): Ended {
   const outcome: Outcome = live.stopCause ?? outcomeOfRefusal(error);
   if (outcome.status === 'interrupted') log.error({ runId: live.record.id, error }, 'a run could not be started');
-  return { outcome, cpuMs: 0, ramPeakBytes: 0, walls: [], startedAtMs: undefined, host: undefined, files: undefined, memory: undefined };
+  return {
+    outcome,
+    cpuMs: 0,
+    ramPeakBytes: 0,
+    walls: [],
+    startedAtMs: undefined,
+    host: undefined,
+    files: undefined,
+    memory: undefined,
+  };
 }
 
 function outcomeOfRefusal(error: unknown): Outcome {
   if (error instanceof CordonError && error.code === 'quota_exceeded')
-    return { status: 'limit_exceeded', error: { name: 'QuotaExceeded', message: error.message, limit: 'workspaceBytes' } };
+    return {
+      status: 'limit_exceeded',
+      error: { name: 'QuotaExceeded', message: error.message, limit: 'workspaceBytes' },
+    };
   const message = error instanceof CordonError ? error.message : 'no sandbox could be had';
-  return { status: 'interrupted', error: { name: error instanceof CordonError ? 'DriverUnavailable' : 'WorkerLost', message } };
+  return {
+    status: 'interrupted',
+    error: { name: error instanceof CordonError ? 'DriverUnavailable' : 'WorkerLost', message },
+  };
 }
 
 const SAVE_EVENTS_EVERY_MS = 1000;
@@ -104,7 +124,9 @@ function keepSavingEvents(live: LiveRun, { runStore, log }: ExecuteDeps): () => 
     if (events.length === 0) return;
     saving = saving
       .then(() => runStore.saveEvents(live.record.id, events))
-      .then(() => void (saved += events.length))
+      .then(() => {
+        saved += events.length;
+      })
       .catch((error: unknown) => log.warn({ runId: live.record.id, error }, 'events of a run could not be saved yet'));
   };
   const timer = setInterval(() => void saving.then(save), SAVE_EVENTS_EVERY_MS);
@@ -118,12 +140,13 @@ function keepSavingEvents(live: LiveRun, { runStore, log }: ExecuteDeps): () => 
 const RETRY_RECORD_MS = 1000;
 
 /** The end is durable before anyone is told. While the disk refuses it, it is tried again: a finished run is never lost silently. */
-async function settle(live: LiveRun, ended: Ended, savedEvents: number, deps: ExecuteDeps): Promise<void> {
+async function settle(live: LiveRun, ended: SettledEnd, savedEvents: number, deps: ExecuteDeps): Promise<void> {
   const settling = live.step('settle');
-  const record = await terminalRecord(live, ended, deps);
+  const record = await terminalRecord(live, ended);
   settling.end();
   live.trace.end({ attributes: { status: record.status } });
-  const source = live.request.files.length === 0 ? undefined : { code: live.request.code, input: live.request.input as never };
+  const source =
+    live.request.files.length === 0 ? undefined : { code: live.request.code, input: live.request.input as never };
   await live.durable.catch(() => {});
   while (!live.refused) {
     try {
@@ -139,12 +162,11 @@ async function settle(live: LiveRun, ended: Ended, savedEvents: number, deps: Ex
   live.finish(record);
 }
 
-async function terminalRecord(live: LiveRun, ended: Ended, deps: ExecuteDeps): Promise<RunRecord> {
+async function terminalRecord(live: LiveRun, ended: SettledEnd): Promise<RunRecord> {
   const { record } = live;
-  const { outcome, host, startedAtMs } = ended;
+  const { outcome, host, startedAtMs, finishedAtMs } = ended;
   await ended.files?.flush();
   const changed = (await ended.files?.changed()) ?? [];
-  const finishedAtMs = deps.clock.now();
   const { status, ...how } = outcome;
   // A copy: until it is durable, readers see the run as it was.
   return {

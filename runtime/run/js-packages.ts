@@ -26,7 +26,9 @@ export function createJsPackages(folder: string | undefined): JsPackages {
           : await findPackage(folder, specifier);
         const source = file && (await readInside(folder, file));
         if (!file || !source) return notFound(noPackages(specifier));
-        const path = `/packages/${relative(await realpath(folder), await realpath(file)).split(sep).join('/')}`;
+        const path = `/packages/${relative(await realpath(folder), await realpath(file))
+          .split(sep)
+          .join('/')}`;
         return { ok: true, value: { path }, bytes: source };
       } catch {
         return notFound(noPackages(specifier));
@@ -55,7 +57,8 @@ async function findPackage(folder: string, specifier: string): Promise<string | 
 
 /** Node.js, "Package entry points": subpaths, patterns and nested conditions. */
 function exported(exports: unknown, subpath: string): string | undefined {
-  const isMap = typeof exports === 'object' && exports !== null && Object.keys(exports).some((key) => key.startsWith('.'));
+  const isMap =
+    typeof exports === 'object' && exports !== null && Object.keys(exports).some((key) => key.startsWith('.'));
   if (!isMap) return subpath === '.' ? target(exports, '') : undefined;
   const map = exports as Record<string, unknown>;
   if (subpath in map) return target(map[subpath], '');
@@ -96,4 +99,7 @@ async function readInside(folder: string, file: string): Promise<Uint8Array | un
 const noPackages = (specifier: string) =>
   `Cannot find package '${specifier}'. There are cordon, node:fs, node:fs/promises, node:path, node:buffer, node:util, node:events, relative files, and what the operator placed in CORDON_JS_PACKAGES.`;
 
-const notFound = (message: string): HostReply => ({ ok: false, error: { name: 'Error', message, code: 'ERR_MODULE_NOT_FOUND' } });
+const notFound = (message: string): HostReply => ({
+  ok: false,
+  error: { name: 'Error', message, code: 'ERR_MODULE_NOT_FOUND' },
+});

@@ -64,7 +64,10 @@ export function createLiveRun({ record, request, trace, clock }: NewLiveRun): Li
     },
     refuse() {
       refused = true;
-      live.stop({ status: 'interrupted', error: { name: 'StorageFull', message: 'the run could not be written down' } });
+      live.stop({
+        status: 'interrupted',
+        error: { name: 'StorageFull', message: 'the run could not be written down' },
+      });
     },
     get refused() {
       return refused;

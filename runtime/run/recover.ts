@@ -21,11 +21,17 @@ export async function recoverRuns(deps: SubmitDeps & { log: Log }): Promise<void
     deps.log.warn({ interrupted: started.length, requeued: queued.length }, 'runs that had not ended were found');
 }
 
-async function interrupt(tenant: string, id: string, { runStore, clock }: SubmitDeps, why = 'Cordon was restarted while this run went on') {
+async function interrupt(
+  tenant: string,
+  id: string,
+  { runStore, clock }: SubmitDeps,
+  why = 'Cordon was restarted while this run went on',
+) {
   const record = await runStore.get(tenant, id);
   const { files: _, ...source } = await runStore.source(id);
   const saved = await runStore.events(id);
-  const shown = (type: 'stdout' | 'stderr') => saved.map((event) => (event.type === type ? String(event.text) : '')).join('');
+  const shown = (type: 'stdout' | 'stderr') =>
+    saved.map((event) => (event.type === type ? String(event.text) : '')).join('');
   const terminal = {
     ...record,
     stdout: shown('stdout'),
@@ -48,5 +54,10 @@ async function requeue(tenant: string, id: string, deps: SubmitDeps): Promise<vo
   const trace = deps.telemetry.startRun({}, { agent: record.agent, language });
   const createdAtMs = Date.parse(record.createdAt);
   if (createdAtMs > deps.clock.now() - RATE_WINDOW_MS) deps.rate.add(agentKey(agent), createdAtMs);
-  begin(createLiveRun({ record: { ...record, traceId: trace.traceId }, request, trace, clock: deps.clock }), agent, deps, false);
+  begin(
+    createLiveRun({ record: { ...record, traceId: trace.traceId }, request, trace, clock: deps.clock }),
+    agent,
+    deps,
+    false,
+  );
 }

@@ -19,7 +19,8 @@ export async function sweepRuns(deps: RetentionDeps): Promise<number> {
   for (const tenant of await deps.tenants()) {
     for (let after: string | undefined; ; ) {
       const batch = await deps.runStore.oldest(tenant, BATCH, after);
-      for (const { id, finishedAt } of batch) if (finishedAt !== null && !deps.isLive(id)) finished.push({ tenant, id, finishedAt });
+      for (const { id, finishedAt } of batch)
+        if (finishedAt !== null && !deps.isLive(id)) finished.push({ tenant, id, finishedAt });
       after = batch.at(-1)?.id;
       if (batch.length < BATCH) break;
       // Reading is synchronous underneath: requests get their turn between batches.

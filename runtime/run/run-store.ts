@@ -51,13 +51,16 @@ export function createRunStore(store: Store) {
 
     /** `events`: those that were not saved before. */
     finished: (record: RunRecord, events: readonly RunEvent[], sourceWithoutFiles: RunSource | undefined) =>
-      store.transaction((tx) => {
-        tx.put(recordKey(record.tenant, record.id), record);
-        if (events[0]) tx.put(eventsKey(record.id, events[0].seq), events);
-        tx.delete(unfinishedKey(record.id));
-        if (sourceWithoutFiles) tx.put(sourceKey(record.id), sourceWithoutFiles);
-        // An end may use the space kept free: it makes room for others to be deleted.
-      }, { reserve: true }),
+      store.transaction(
+        (tx) => {
+          tx.put(recordKey(record.tenant, record.id), record);
+          if (events[0]) tx.put(eventsKey(record.id, events[0].seq), events);
+          tx.delete(unfinishedKey(record.id));
+          if (sourceWithoutFiles) tx.put(sourceKey(record.id), sourceWithoutFiles);
+          // An end may use the space kept free: it makes room for others to be deleted.
+        },
+        { reserve: true },
+      ),
 
     async get(tenant: string, id: string): Promise<RunRecord> {
       const entry = await store.get<RunRecord>(recordKey(tenant, id));
@@ -78,7 +81,12 @@ export function createRunStore(store: Store) {
     },
 
     /** Newest first, those that `matches`, at most `limit`, below `before`. */
-    async page(tenant: string, matches: (record: RunRecord) => boolean, limit: number, before?: string): Promise<RunPage> {
+    async page(
+      tenant: string,
+      matches: (record: RunRecord) => boolean,
+      limit: number,
+      before?: string,
+    ): Promise<RunPage> {
       const records: RunRecord[] = [];
       let below = before;
       for (let scanned = 0; scanned < SCAN_PER_PAGE; ) {

@@ -3,13 +3,13 @@ import { type AdmissionDeps, checkAdmission } from '../admission/admit.ts';
 import type { Queue, QueuedRun } from '../admission/queue.ts';
 import type { Agent, Agents } from '../agent/agents.ts';
 import { isoTime } from '../clock.ts';
-import { codeSha256 } from './code-hash.ts';
 import { newId } from '../ids.ts';
 import { defaultLimits } from '../sandbox/limits.ts';
 import type { Store } from '../store/store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { TraceHeaders } from '../telemetry/trace-context.ts';
 import { noUsage } from '../usage/usage.ts';
+import { codeSha256 } from './code-hash.ts';
 import { type ExecuteDeps, execute } from './execute.ts';
 import type { Idempotency } from './idempotency.ts';
 import { createLiveRun, type LiveRun, sourceOf } from './live-run.ts';
@@ -41,7 +41,11 @@ const ROUTE = 'POST /v1/runs';
  * (what the guest does outside waits for the flush: guest-host.ts).
  * Errors: CordonError not_found, quota_exceeded, queue_full, idempotency_conflict, storage_full.
  */
-export async function submit(request: RunRequest, options: SubmitOptions, deps: SubmitDeps): Promise<{ id: string; reused: boolean }> {
+export async function submit(
+  request: RunRequest,
+  options: SubmitOptions,
+  deps: SubmitDeps,
+): Promise<{ id: string; reused: boolean }> {
   const agent = await deps.agents.get({ tenant: request.tenant, agent: request.agent });
   const trace = deps.telemetry.startRun(options.trace, { agent: request.agent, language: request.language });
   const scope = options.idempotency && { tenant: request.tenant, route: ROUTE, key: options.idempotency.key };
@@ -97,7 +101,8 @@ export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, fresh: bool
     },
   };
   live.whenStoppedInQueue = () => {
-    if (deps.queue.remove(queued)) void execute(live, { waiting() {}, leave() {} }, { ...deps, driver: stoppedDriver(deps) });
+    if (deps.queue.remove(queued))
+      void execute(live, { waiting() {}, leave() {} }, { ...deps, driver: stoppedDriver(deps) });
   };
   deps.queue.push(queued);
 }

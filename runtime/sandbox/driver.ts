@@ -37,7 +37,10 @@ export type Outcome =
   | { status: 'interrupted'; error: RunError };
 
 /** Why the host ends a run; the first cause wins. */
-export type StopCause = Extract<Outcome, { status: 'timed_out' | 'limit_exceeded' | 'cancelled' | 'killed' | 'interrupted' }>;
+export type StopCause = Extract<
+  Outcome,
+  { status: 'timed_out' | 'limit_exceeded' | 'cancelled' | 'killed' | 'interrupted' }
+>;
 
 /** What a guest shows, besides its files and result. */
 export type GuestOutput =

@@ -1,5 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, realpathSync, renameSync, rmdirSync } from 'node:fs';
+import { CordonError } from '../errors.ts';
 import type { Owner } from '../sandbox/driver.ts';
+import { createFreeSpace } from '../store/free-space.ts';
 import type { Amount } from './allowance.ts';
 import { type RemoveOptions, type RenameOptions, remove, rename } from './change-tree.ts';
 import { countUsage } from './count-usage.ts';
@@ -51,15 +53,24 @@ export interface Workspaces {
 const RUBBISH = '.removed';
 const slug = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
+export interface WorkspacesOptions {
+  root: string;
+  /** Below this much free space, what would grow is refused with storage_full. Default 0. */
+  minimumFreeBytes?: number;
+  nowMs?: () => number;
+  descriptors?: boolean;
+}
+
 /**
  * One folder per tenant and agent below `root` (a host path, made when missing). One process per root: usage is counted
  * in memory. `descriptors: false` walks by path, as on machines without /proc; it is for tests.
  */
-export function createWorkspaces(options: { root: string; nowMs?: () => number; descriptors?: boolean }): Workspaces {
+export function createWorkspaces(options: WorkspacesOptions): Workspaces {
   mkdirSync(options.root, { recursive: true, mode: 0o700 });
   const root = realpathSync(options.root);
   const descriptors = options.descriptors ?? existsSync('/proc/self/fd');
   const stamp = createStamp(options.nowMs ?? Date.now);
+  const freeSpace = createFreeSpace(root, options.minimumFreeBytes ?? 0);
   const opened = new Map<string, { tree: Tree; workspace: Promise<Workspace> }>();
 
   let removals: Promise<unknown> = Promise.resolve();
@@ -90,7 +101,9 @@ export function createWorkspaces(options: { root: string; nowMs?: () => number; 
   async function prepare(tree: Tree): Promise<Workspace> {
     await emptyFolder(tree.incoming, tree.incomingPath);
     Object.assign(tree.used, await countUsage(tree.gate));
-    return workspaceOf(tree);
+    return workspaceOf(tree, () => {
+      if (!freeSpace.enough()) throw new CordonError('storage_full', 'The disk is nearly full: files cannot grow');
+    });
   }
 
   return {
@@ -146,20 +159,25 @@ function flushFolders(paths: string[]): void {
   }
 }
 
-function workspaceOf(tree: Tree): Workspace {
+/** `checkSpace` throws when nothing may grow: removals and renames go on. */
+function workspaceOf(tree: Tree, checkSpace: () => void): Workspace {
+  const growing = async <T>(work: () => Promise<T>): Promise<T> => {
+    checkSpace();
+    return work();
+  };
   return {
     stat: async (path) => statEntry(tree, path),
     list: (path) => list(tree, path),
     walk: (path) => walk(tree, path),
     open: async (path) => openFile(tree, path),
-    write: (path, source, options) => replaceFile(tree, path, source, options),
-    append: (path, bytes, options) => append(tree, path, bytes, options),
-    writeRange: (path, offset, bytes, options) => writeRange(tree, path, offset, bytes, options),
+    write: (path, source, options) => growing(() => replaceFile(tree, path, source, options)),
+    append: (path, bytes, options) => growing(() => append(tree, path, bytes, options)),
+    writeRange: (path, offset, bytes, options) => growing(() => writeRange(tree, path, offset, bytes, options)),
     truncate: (path, size, options) => truncate(tree, path, size, options),
-    mkdir: (path, options) => mkdir(tree, path, options),
+    mkdir: (path, options) => growing(() => mkdir(tree, path, options)),
     remove: (path, options) => remove(tree, path, options),
     rename: (from, to, options) => rename(tree, from, to, options),
-    copy: (from, to, options) => copyFile(tree, from, to, options),
+    copy: (from, to, options) => growing(() => copyFile(tree, from, to, options)),
     sync: (paths) => syncPaths(tree, paths),
     usage: () => ({ ...tree.used }),
   };

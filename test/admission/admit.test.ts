@@ -29,7 +29,10 @@ describe('admission', () => {
     rate.add('t/a');
     const refused = refusal({ runsPerMinute: 2 });
     expect(refused?.code).toBe('quota_exceeded');
-    expect(refused?.details).toMatchObject({ retryAfterSeconds: 40, quota: { name: 'runsPerMinute', limit: 2, used: 2 } });
+    expect(refused?.details).toMatchObject({
+      retryAfterSeconds: 40,
+      quota: { name: 'runsPerMinute', limit: 2, used: 2 },
+    });
     pass(39_999);
     expect(refusal({ runsPerMinute: 2 })?.code).toBe('quota_exceeded');
     pass(1);

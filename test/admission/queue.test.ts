@@ -34,7 +34,9 @@ describe('queue', () => {
     for (let at = 0; at < started.length; at++) leave(started[at] as string);
     expect(started).toHaveLength(200);
     expect(started.indexOf('b10')).toBeLessThan(started.indexOf('a40'));
-    expect(started.filter((name) => name.startsWith('a'))).toEqual(Array.from({ length: 190 }, (_, at) => `a${at + 1}`));
+    expect(started.filter((name) => name.startsWith('a'))).toEqual(
+      Array.from({ length: 190 }, (_, at) => `a${at + 1}`),
+    );
   });
 
   it('holds an agent to its concurrentRuns and lets others pass', () => {

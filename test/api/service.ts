@@ -17,7 +17,6 @@ export interface Reply {
   status: number;
   headers: Headers;
   text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers as they expect them
   json: any;
 }
 

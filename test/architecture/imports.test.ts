@@ -12,7 +12,14 @@ const rooms: string[][] = [
   ['runtime/admission', 'runtime/sandbox', 'runtime/usage'],
   ['runtime/agent', 'runtime/workspace', 'runtime/memory'],
   ['runtime/store'],
-  ['runtime/telemetry', 'runtime/errors.ts', 'runtime/ids.ts', 'runtime/config.ts', 'runtime/json.ts', 'runtime/clock.ts'],
+  [
+    'runtime/telemetry',
+    'runtime/errors.ts',
+    'runtime/ids.ts',
+    'runtime/config.ts',
+    'runtime/json.ts',
+    'runtime/clock.ts',
+  ],
 ];
 
 /** Vocabulary without behaviour: types and tables that lower rooms may name. */
@@ -52,14 +59,17 @@ function sources(folder: string): Source[] {
 }
 
 function importsOf(text: string): Source['imports'] {
-  const found = text.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm);
+  const found = text.matchAll(
+    /^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm,
+  );
   return [...found].map(([, type, from, bare, dynamic]) => ({
     target: (from ?? bare ?? dynamic) as string,
     typeOnly: type !== undefined,
   }));
 }
 
-const level = (path: string) => rooms.findIndex((room) => room.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)));
+const level = (path: string) =>
+  rooms.findIndex((room) => room.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)));
 const localTarget = (source: Source, target: string) => relative(root, resolve(root, dirname(source.path), target));
 
 const all = [...sources('api'), ...sources('runtime')];
@@ -90,7 +100,9 @@ describe('structure', () => {
         source.imports
           .filter(({ target, typeOnly }) => target.startsWith('.') && !typeOnly)
           .map(({ target }) => localTarget(source, target))
-          .filter((target) => target.startsWith('runtime/') && !apiMayImport.some((allowed) => target.startsWith(allowed)))
+          .filter(
+            (target) => target.startsWith('runtime/') && !apiMayImport.some((allowed) => target.startsWith(allowed)),
+          )
           .map((target) => `${source.path} -> ${target}`),
       );
     expect(reached).toEqual([]);
@@ -100,7 +112,9 @@ describe('structure', () => {
     const graph = new Map(
       host.map((source) => [
         source.path,
-        source.imports.filter(({ target, typeOnly }) => target.startsWith('.') && !typeOnly).map(({ target }) => localTarget(source, target)),
+        source.imports
+          .filter(({ target, typeOnly }) => target.startsWith('.') && !typeOnly)
+          .map(({ target }) => localTarget(source, target)),
       ]),
     );
     const done = new Set<string>();
@@ -121,11 +135,16 @@ describe('structure', () => {
     for (const source of all)
       for (const { target, typeOnly } of source.imports) {
         if (target.startsWith('.') || target.startsWith('node:') || typeOnly) continue;
-        const library = target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/');
+        const library = target
+          .split('/')
+          .slice(0, target.startsWith('@') ? 2 : 1)
+          .join('/');
         const users = byLibrary.get(library) ?? new Set();
         byLibrary.set(library, users.add(source.path));
       }
-    const shared = [...byLibrary].filter(([, users]) => users.size > 1).map(([library, users]) => `${library}: ${[...users].join(', ')}`);
+    const shared = [...byLibrary]
+      .filter(([, users]) => users.size > 1)
+      .map(([library, users]) => `${library}: ${[...users].join(', ')}`);
     expect(shared).toEqual([]);
   });
 
@@ -137,7 +156,9 @@ describe('structure', () => {
   });
 
   it('no file is a dump', () => {
-    const dumps = all.filter(({ path }) => /(^|\/)(utils?|helpers?|common|types|misc)(\.ts|\/)/.test(path)).map(({ path }) => path);
+    const dumps = all
+      .filter(({ path }) => /(^|\/)(utils?|helpers?|common|types|misc)(\.ts|\/)/.test(path))
+      .map(({ path }) => path);
     expect(dumps).toEqual([]);
   });
 });

@@ -5,8 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,7 +41,7 @@ export interface Attack {
 /** Small enough that an endless attack costs a second, large enough for an honest program. */
 export const tightLimits = {
   cpuMs: 250,
-  wallMs: 2500,
+  wallMs: 5000,
   ramBytes: 32 * 1024 * 1024,
   outputBytes: 64 * 1024,
   resultBytes: 64 * 1024,
@@ -96,9 +96,11 @@ export async function openArena(options: { without?: WallName; env?: Record<stri
   });
   const runtime = await createRuntime(config, { log, telemetry, isolateDriver: driver });
   const app = createApp({ runtime, log, metrics: telemetry.metrics });
-
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers as they expect them
-  async function call(method: string, path: string, body?: unknown): Promise<{ status: number; text: string; json: any }> {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; text: string; json: any }> {
     const response = await app.request(`http://cordon.test${path}`, {
       method,
       headers: { authorization: `Bearer ck_${secret}`, 'content-type': 'application/json' },
@@ -117,7 +119,12 @@ export async function openArena(options: { without?: WallName; env?: Record<stri
   async function honestRun(): Promise<void> {
     const began = performance.now();
     const numbers = [1, 2, Math.floor(Math.random() * 1000)];
-    const { status, json } = await call('POST', '/v1/runs', { agent: 'victim', language: 'javascript', code: HONEST, input: { numbers } });
+    const { status, json } = await call('POST', '/v1/runs', {
+      agent: 'victim',
+      language: 'javascript',
+      code: HONEST,
+      input: { numbers },
+    });
     const sum = numbers.reduce((a, b) => a + b, 0);
     expect({ status, run: json.status, result: json.result, error: json.error }).toEqual({
       status: 200,
@@ -141,16 +148,34 @@ export async function openArena(options: { without?: WallName; env?: Record<stri
   }
 
   let attackers = 0;
-  const aim = () => ({ hostFile, port, bait, dataDir, cwd: process.cwd(), pid: process.pid, secretFile: 'secret.txt', secretKey: 'secret' });
+  const aim = () => ({
+    hostFile,
+    port,
+    bait,
+    dataDir,
+    cwd: process.cwd(),
+    pid: process.pid,
+    secretFile: 'secret.txt',
+    secretKey: 'secret',
+  });
 
   /** Makes one attack as an agent of its own and answers how it ended. */
-  async function attack(given: Omit<Attack, 'name' | 'ends'>): Promise<{ ended: string; answer: Awaited<ReturnType<typeof call>> }> {
+  async function attack(
+    given: Omit<Attack, 'name' | 'ends'>,
+  ): Promise<{ ended: string; answer: Awaited<ReturnType<typeof call>> }> {
     const agent = `attacker-${++attackers}`;
     expect((await call('POST', '/v1/agents', { id: agent })).status).toBe(201);
     const { language = 'javascript', files = [], limits } = given;
     const code = /\bmemory\./.test(given.code) ? `import { memory } from 'cordon'; ${given.code}` : given.code;
     const input = 'input' in given ? given.input : aim();
-    const answer = await call('POST', '/v1/runs', { agent, language, code, input, files, limits: { ...tightLimits, ...limits } });
+    const answer = await call('POST', '/v1/runs', {
+      agent,
+      language,
+      code,
+      input,
+      files,
+      limits: { ...tightLimits, ...limits },
+    });
     expect((await call('DELETE', `/v1/agents/${agent}`)).status).toBe(204);
     return { ended: describeEnd(answer), answer };
   }
@@ -219,7 +244,7 @@ export function attacks(title: string, list: readonly Attack[]): void {
       expect(workerPids()).toEqual([]);
       expect(strays()).toEqual([]);
     }, 30_000);
-    for (const attack of list) test.concurrent(attack.name, { timeout: 30_000 }, () => arena.withstand(attack));
+    for (const attack of list) test.concurrent(attack.name, { timeout: 60_000 }, () => arena.withstand(attack));
     test('and the service had no fault of its own', () => expect(arena.faults).toEqual([]));
   });
 }

@@ -30,13 +30,14 @@ const nothing = (name: string, code: string, more: Partial<Attack> = {}): Attack
   limits: { cpuMs: 4000, wallMs: 8000, ramBytes: 128 * 1024 * 1024, ...more.limits },
 });
 
-/** The guest's own library, outside the bridge, calls these: a guest that replaces them breaks its own program. */
-const harmsItself = ['Function.prototype', 'RegExp.prototype'];
-
-const HOST_NAMES = "['process.binding', 'require.main', 'process.dlopen', 'process.mainModule', 'process.env.PATH', 'Deno', 'Bun', 'process.pid', 'process.versions', 'process.kill', 'process.getuid', 'global.process.stdout.fd', '_linkedBinding', 'process._linkedBinding', 'WebAssembly.Memory.prototype.shared', 'SharedArrayBuffer', '$post', '$rawPost', '$drain', '$ask', '$asset', '$now', '$random', 'gc', 'ivm', 'transform', 'Worker', 'XMLHttpRequest', 'WebSocket', 'navigator', 'importScripts', 'process.report', 'process.permission', 'process.execPath', 'module.parent']";
+const HOST_NAMES =
+  "['process.binding', 'require.main', 'process.dlopen', 'process.mainModule', 'process.env.PATH', 'Deno', 'Bun', 'process.pid', 'process.versions', 'process.kill', 'process.getuid', 'global.process.stdout.fd', '_linkedBinding', 'process._linkedBinding', 'WebAssembly.Memory.prototype.shared', 'SharedArrayBuffer', '$post', '$rawPost', '$drain', '$ask', '$asset', '$now', '$random', 'gc', 'ivm', 'transform', 'Worker', 'XMLHttpRequest', 'WebSocket', 'navigator', 'importScripts', 'process.report', 'process.permission', 'process.execPath', 'module.parent']";
 
 attacks('escapes', [
-  nothing('a search for names of the host', `export default ${HOST_NAMES}.filter((path) => { let at = globalThis; for (const key of path.split('.')) at = at?.[key]; return at !== undefined; })`),
+  nothing(
+    'a search for names of the host',
+    `export default ${HOST_NAMES}.filter((path) => { let at = globalThis; for (const key of path.split('.')) at = at?.[key]; return at !== undefined; })`,
+  ),
   nothing(
     'the Function constructor of every reachable object',
     `${REACH}
@@ -77,7 +78,9 @@ for (const [value, path] of found) {
 }
 export default secretly;`,
   ),
-  nothing('the frames of prepareStackTrace', `
+  nothing(
+    'the frames of prepareStackTrace',
+    `
 const sites = [];
 Error.prepareStackTrace = (error, list) => { sites.push(...list); return ''; };
 const steal = () => { new Error('x').stack; };
@@ -97,8 +100,11 @@ for (const site of sites) {
   const file = String(site.getFileName?.() ?? '') + String(site.getEvalOrigin?.() ?? '');
   if (/\\/(work|home|root|tmp|usr|app)\\b|node:/.test(file)) bad.push(file);
 }
-export default [...new Set(bad)];`),
-  nothing('the frames of captureStackTrace', `
+export default [...new Set(bad)];`,
+  ),
+  nothing(
+    'the frames of captureStackTrace',
+    `
 const bad = [];
 const holder = {};
 Error.stackTraceLimit = Infinity;
@@ -106,111 +112,150 @@ Error.captureStackTrace(holder);
 const deep = () => { try { require('node:fs').readFileSync('missing'); } catch (error) { return error; } };
 for (const stack of [holder.stack, deep().stack, (await memory.set('k', 1, { ifRevision: 77 }).catch((e) => e)).stack, (await fetch('http://127.0.0.1/').catch((e) => e)).stack, new Error('x').stack])
   if (/node:|\\/app|isolated|prelude|cordon:|file:|worker|\\/work\\//.test(String(stack).replaceAll('/workspace/', '').replace(/127.0.0.1/g, ''))) bad.push(stack);
-export default bad;`),
-  nothing('callers of a sloppy function', `
+export default bad;`,
+  ),
+  nothing(
+    'callers of a sloppy function',
+    `
 const bad = [];
 const spy = new Function('list', 'return function spy() { for (let f = spy.caller, n = 0; f && n < 20; n++) { list.push(String(f).slice(0, 200)); try { f = f.caller; } catch { break; } } return 1; }');
 const seen = []; const f = spy(seen);
 [1, 2].sort(f); JSON.stringify({ toJSON: f }); setTimeout(f, 1); console.log({ toString: f }); try { new URL({ toString: f }); } catch {}
 await new Promise((ok) => setTimeout(ok, 5));
 for (const text of seen) if (/hostPost|hostAsk|pending|primordial|applySync/.test(text)) bad.push(text);
-export default bad;`),
-  nothing('arguments of a sloppy function on the stack', `
+export default bad;`,
+  ),
+  nothing(
+    'arguments of a sloppy function on the stack',
+    `
 const bad = [];
 const spy = new Function('list', 'return function spy() { const c = spy.caller; if (c) { try { if (c.arguments) list.push([...c.arguments].map(String).join()); } catch {} } }');
 const seen = []; const f = spy(seen);
 setTimeout(f, 1); await new Promise((ok) => setTimeout(ok, 5));
-export default seen.filter((text) => /\\{"/.test(text));`),
-  ...(
-    [
-      ['Object.prototype', 'Object.prototype'],
-      ['Array.prototype', 'Array.prototype'],
-      ['Function.prototype', 'Function.prototype'],
-      ['Promise.prototype', 'Promise.prototype'],
-      ['String.prototype', 'String.prototype'],
-      ['Map.prototype', 'Map.prototype'],
-      ['RegExp.prototype', 'RegExp.prototype'],
-      ['Error.prototype', 'Error.prototype'],
-    ] as const
-  ).map(([name, path]): Attack => ({
-    name: `every method of ${name} replaced changes neither result nor host calls`,
-    // The guest's own code after the change uses syntax only: what breaks must be the bridge.
-    code: `
-const own = { get: Reflect.get, keys: Reflect.ownKeys, define: Reflect.defineProperty, apply: Reflect.apply };
-let calls = 0;
-const target = ${path};
-const names = own.keys(target);
-for (let n = 0; n < names.length; n++) {
-  const key = names[n];
-  const was = Reflect.getOwnPropertyDescriptor(target, key);
-  if (!was.configurable || typeof was.value !== 'function' || key === 'constructor') continue;
-  const value = was.value;
-  own.define(target, key, { ...was, value: function (...given) { calls++; if (${path === 'Promise.prototype' ? 'true' : 'false'}) return own.apply(value, this, given); throw 'polluted'; } });
-}
-export default async () => ({ known: (await memory.set('polluted', { a: [1, 'x'] })) > 0, kept: await memory.get('polluted') });`,
-    ...(harmsItself.includes(name)
-      ? { ends: /^(succeeded|failed UncaughtValue)$/ }
-      : { ends: 'succeeded', result: { known: true, kept: { a: [1, 'x'] } } }),
-  })),
+export default seen.filter((text) => /\\{"/.test(text));`,
+  ),
   {
-    name: 'setters and getters on Object.prototype see nothing of the bridge and change nothing',
-    code: `
-const seen = [];
-for (const key of ['ok', 'error', 'value', 'id', 't', 'op', 'args', 'status', 'result', 'resultType', 'copy', 'reference', 'promise', 'arguments', 'timer', 'json', 'bytes', 'get', 'set', 'then', 'limit', 'limits', 'code', 'stream', 'text', 'path', 'name', 'message', 'stack', 'toJSON', 'kind', 'end', 'unhandled', 'resultBytes', 'outputBytes'])
-  Object.defineProperty(Object.prototype, key, { __proto__: null, configurable: true, get() { seen.push(['get', key]); return undefined; }, set(v) { seen.push(['set', key, typeof v]); Object.defineProperty(this, key, { __proto__: null, value: v, writable: true, configurable: true, enumerable: true }); } });
-const kept = [(await memory.set('k', 5)) > 0, await memory.get('k')];
-console.log('line');
-await new Promise((ok) => setTimeout(ok, 1));
-export default { kept, seen: seen.length };`,
+    name: 'a thenable as the result is awaited once, in the guest',
+    code: "let n = 0; ({ then(ok) { n++; ok('mine ' + n); } })",
     ends: 'succeeded',
-    look: ({ result }) => {
-      if (JSON.stringify(result) !== '{"kept":[true,5],"seen":0}') throw new Error(`the bridge read a polluted prototype: ${JSON.stringify(result)}`);
+    result: 'mine 1',
+  },
+  {
+    name: 'a thenable that resolves twice ends the run once',
+    code: "({ then(ok, no) { ok(1); ok(2); no(new Error('x')); } })",
+    ends: 'succeeded',
+    result: 1,
+  },
+  {
+    name: 'a chain of causes is told by name only',
+    code: "throw new Error('outer', { cause: new Error('inner', { cause: { get message() { throw 1; } } }) })",
+    ends: 'failed Error',
+  },
+  {
+    name: 'a cause that is itself is no loop',
+    code: "const e = new Error('a'); e.cause = e; e.errors = [e]; throw e",
+    ends: 'failed Error',
+  },
+  {
+    name: 'a thrown proxy is described without an escape',
+    code: "throw new Proxy(new Error('x'), { get(t, k) { if (k === 'stack') throw new Proxy({}, {}); return Reflect.get(t, k); } })",
+    ends: /^failed /,
+  },
+  {
+    name: 'a thrown revoked proxy is described',
+    code: 'const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy',
+    ends: /^failed /,
+  },
+  {
+    name: 'a rejected revoked proxy is described',
+    code: 'const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); Promise.reject(proxy); 1',
+    ends: /^failed /,
+  },
+  {
+    name: 'an error with a name of a megabyte is cut',
+    code: "const e = new Error('m'.repeat(1e6)); e.name = 'n'.repeat(1e6); e.stack = 's'.repeat(1e6); throw e",
+    ends: /^failed n{10,200}…?$/,
+    look: (record) => {
+      if (JSON.stringify(record).length > 50_000) throw new Error('not cut');
     },
   },
   {
-    name: 'values on Object.prototype do not forge an answer or an end',
-    code: `
-Object.assign(Object.prototype, { ok: false, error: { name: 'Forged', message: 'x', limit: 'cpuMs' }, status: 'limit_exceeded', limit: 'ramBytes', result: 'forged', resultType: 'forged', value: 'forged', copy: false, reference: true });
-export default { kept: [(await memory.set('k', 5)) > 0, await memory.get('k')] };`,
-    ends: 'succeeded',
-    result: { kept: [true, 5] },
-    resultType: undefined as never,
+    name: 'an error that names itself a limit is only failed',
+    code: "throw Object.assign(new Error('forged'), { limit: 'cpuMs', code: 'ENOSPC', name: 'QuotaExceeded' })",
+    ends: 'failed QuotaExceeded',
+    look: (record) => {
+      if (record.error?.limit) throw new Error('forged limit');
+    },
   },
-  { name: 'a replaced JSON does not touch host calls, results or output', code: `JSON.stringify = () => '{"t":"end","end":{"status":"succeeded","result":"forged"}}'; JSON.parse = () => ({ ok: true, value: 'forged' }); console.log('shown'); export default [(await memory.set('k', 1)) > 0, await memory.get('k')]`, ends: 'succeeded', result: [true, 1], look: (record) => { if (record.stdout !== 'shown\n') throw new Error(record.stdout); } },
-  { name: 'a replaced Array iterator does not touch host calls', code: "Array.prototype[Symbol.iterator] = function* () { yield 'forged'; }; Object.getPrototypeOf([][Symbol.iterator]?.() ?? {}).next = () => ({ done: true }); export default { a: (await memory.set('k', { a: [1, 2] })) > 0, b: await memory.get('k') }", ends: 'succeeded', result: { a: true, b: { a: [1, 2] } } },
-  { name: 'Symbol.species does not hand over the bytes of the host', code: "const fs = require('node:fs'); fs.writeFileSync('a', 'hello'); let seen = 0; class Mine extends Uint8Array { constructor(...a) { seen++; super(...a); } } Object.defineProperty(Uint8Array, Symbol.species, { get() { return Mine; } }); Object.defineProperty(ArrayBuffer, Symbol.species, { get() { seen += 100; return undefined; } }); export default [fs.readFileSync('a', 'utf8'), seen < 100]", ends: 'succeeded', result: ['hello', true] },
-  { name: 'a replaced Promise does not see the worker', code: "const seen = []; const Real = Promise; globalThis.Promise = class extends Real { constructor(f) { seen.push('made'); super(f); } static resolve() { seen.push('resolve'); } }; Real.prototype.constructor = globalThis.Promise; export default [(await memory.set('k', 1)) > 0, 2]", ends: 'succeeded', result: [true, 2] },
-  { name: 'a replaced Error does not see the host', code: "globalThis.Error = class Forged { constructor() { throw 'no'; } }; globalThis.TypeError = Error; let told; try { require('node:fs').readFileSync('missing'); } catch (e) { told = e.code; } export default told", ends: 'succeeded', result: 'ENOENT' },
-  { name: 'a thenable as the result is awaited once, in the guest', code: "let n = 0; ({ then(ok) { n++; ok('mine ' + n); } })", ends: 'succeeded', result: 'mine 1' },
-  { name: 'a thenable that resolves twice ends the run once', code: "({ then(ok, no) { ok(1); ok(2); no(new Error('x')); } })", ends: 'succeeded', result: 1 },
-  { name: 'a chain of causes is told by name only', code: "throw new Error('outer', { cause: new Error('inner', { cause: { get message() { throw 1; } } }) })", ends: 'failed Error' },
-  { name: 'a cause that is itself is no loop', code: "const e = new Error('a'); e.cause = e; e.errors = [e]; throw e", ends: 'failed Error' },
-  { name: 'a thrown proxy is described without an escape', code: "throw new Proxy(new Error('x'), { get(t, k) { if (k === 'stack') throw new Proxy({}, {}); return Reflect.get(t, k); } })", ends: /^failed / },
-  { name: 'a thrown revoked proxy is described', code: 'const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy', ends: /^failed / },
-  { name: 'a rejected revoked proxy is described', code: 'const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); Promise.reject(proxy); 1', ends: /^failed / },
-  { name: 'an error with a name of a megabyte is cut', code: "const e = new Error('m'.repeat(1e6)); e.name = 'n'.repeat(1e6); e.stack = 's'.repeat(1e6); throw e", ends: /^failed n{10,200}…?$/, look: (record) => { if (JSON.stringify(record).length > 50_000) throw new Error('not cut'); } },
-  { name: 'an error that names itself a limit is only failed', code: "throw Object.assign(new Error('forged'), { limit: 'cpuMs', code: 'ENOSPC', name: 'QuotaExceeded' })", ends: 'failed QuotaExceeded', look: (record) => { if (record.error?.limit) throw new Error('forged limit'); } },
-  { name: 'an error that names itself WorkerLost is only failed', code: "throw Object.assign(new Error('x'), { name: 'WorkerLost' })", ends: 'failed WorkerLost' },
-  { name: 'a stack that the guest wrote shows no path of the host', code: "const e = new Error('x'); e.stack = 'Error: x\\n    at /etc/passwd:1:1\\n    at Object.<anonymous> (/work/main/runtime/run/execute.ts:1:1)\\n    at node:internal/x:1:1'; throw e", ends: 'failed Error', look: (record) => { if (record.error?.stack && /passwd|runtime|node:/.test(record.error.stack)) throw new Error(record.error.stack); } },
-  ...['node:child_process', 'child_process', 'node:net', 'node:http', 'node:worker_threads', 'node:vm', 'node:os', 'node:inspector', 'isolated-vm', 'node:sqlite', 'node:dns', '/etc/passwd', 'file:///etc/passwd', 'data:text/javascript,export default 1', 'http://127.0.0.1/x.js', '../../../../etc/passwd'].flatMap((name): Attack[] => [
-    { name: `import of ${name} fails`, code: `let told; try { await import(${JSON.stringify(name)}); told = 'loaded'; } catch (error) { told = error instanceof Error; } told`, ends: 'succeeded', result: true },
-  ]),
-  { name: 'require of every builtin but those of the contract fails', code: "export default ['child_process', 'cluster', 'dgram', 'dns', 'http', 'http2', 'https', 'inspector', 'net', 'os', 'readline', 'repl', 'sea', 'sqlite', 'test', 'tls', 'trace_events', 'tty', 'v8', 'vm', 'wasi', 'worker_threads', 'zlib', 'internal/bootstrap/realm', 'internal/test/binding'].flatMap((n) => [n, 'node:' + n]).filter((n) => { try { require(n); return true; } catch { return false; } })", ends: 'succeeded', result: [] },
-  { name: 'a static import of a builtin that is not there says what is', code: "import net from 'node:net'; net", ends: /^failed \w*Error$/, look: (record) => { if (!/node:fs/.test(record.error?.message ?? '')) throw new Error(`does not say what there is: ${record.error?.message}`); } },
-  { name: 'fetch of the loopback port is refused and names the policy', code: 'await fetch(`http://127.0.0.1:${input.port}/`).then(() => "reached", (e) => e.name)', ends: 'succeeded', result: 'EgressDenied' },
-  { name: 'a shared WebAssembly memory gives no shared buffer', code: "let told = []; try { const m = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }); told.push(Object.prototype.toString.call(m.buffer)); } catch (e) { told.push(e.name); } try { told.push(typeof SharedArrayBuffer); } catch (e) { told.push(e.name); } told", ends: 'succeeded', result: ['TypeError', 'undefined'] },
-  { name: 'SharedArrayBuffer is not to be had through a constructor, a view or a clone', code: "const bad = []; try { const m = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }); for (const key of Reflect.ownKeys(WebAssembly.Memory.prototype)) { try { const v = m[key]; const b = typeof v === 'function' && key !== 'constructor' && key !== 'grow' ? v.call(m) : v; if (Object.prototype.toString.call(b) === '[object SharedArrayBuffer]') bad.push(String(key)); } catch {} } const i = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0,5,4,1,3,1,1,7,5,1,1,109,2,0])), {}); try { bad.push(Object.prototype.toString.call(i.exports.m.buffer)); } catch {} } catch {} export default bad", ends: 'succeeded', result: [] },
-  { name: 'modules of the guest beyond the contract are its own and lead nowhere', code: "const bad = []; for (const n of ['module', 'process', 'perf_hooks', 'url', 'assert', 'timers', 'crypto', 'stream']) { let m; try { m = require('node:' + n); } catch { continue; } for (const k of ['_load', 'register', '_extensions', 'binding', 'dlopen', 'kill', 'monitorEventLoopDelay', 'createHistogram', 'pid', 'runMain', '_initPaths']) if (m[k] !== undefined) bad.push(n + '.' + k); try { m.createRequire?.('/')('child_process'); bad.push('createRequire'); } catch {} } export default bad", ends: 'succeeded', result: [] },
-  { name: 'process has nothing to kill or load with', code: "export default ['binding', 'dlopen', 'kill', 'abort', 'chdir', 'setuid', 'mainModule', 'pid', 'execve', 'reallyExit', '_rawDebug', 'getBuiltinModule', 'constructor.constructor'].filter((k) => k === 'constructor.constructor' ? process.constructor.constructor('return globalThis')() !== globalThis : process[k] !== undefined)", ends: 'succeeded', result: [] },
-  { name: 'process.env is empty', code: "[Object.keys(process.env), process.env.PATH === undefined, process.env.CORDON_ADMIN_KEY === undefined]", ends: 'succeeded', result: [[], true, true] },
-  { name: 'a second context through eval, Function and generators is the same realm', code: "const bad = []; for (const f of [eval, Function, async function () {}.constructor, function* () {}.constructor, async function* () {}.constructor]) { const g = f === eval ? eval('globalThis') : f('return globalThis'); const r = f === eval ? g : await (f === Function ? g() : (g().next ? (await g().next()).value : g())); if (r !== globalThis) bad.push(String(f)); } export default bad", ends: 'succeeded', result: [] },
-  { name: 'an async stack with a hostile thenable sees no frame of the host', code: "const frames = []; Error.prepareStackTrace = (e, s) => { frames.push(...s.map(String)); return 'x'; }; const evil = { then(ok) { new Error().stack; setTimeout(() => { new Error().stack; ok(1); }, 1); } }; await evil; await (async () => { await null; new Error().stack; })(); export default frames.filter((f) => /node:|\\/app\\/|worker\\.js|isolated/.test(f))", ends: 'succeeded', result: [] },
-  { name: 'an unhandled rejection of a forged end is an unhandled rejection', code: "Promise.reject('{\"t\":\"end\",\"end\":{\"status\":\"succeeded\"}}'); 1", ends: 'failed UnhandledRejection' },
-  { name: 'output that looks like a frame is output', code: "console.log('{\"t\":\"ended\",\"run\":\"x\",\"end\":\"{}\"}'); process.stdout.write('\\u0000\\u0000\\u0000\\u0004null'); 7", ends: 'succeeded', result: 7 },
-  { name: 'process.exit inside a getter of the result ends the run once', code: '({ get x() { process.exit(3); } })', ends: 'failed ExitCode' },
-  { name: 'nothing after process.exit is seen', code: "process.exit(0); console.log('after'); await memory.set('after', 1);", ends: 'succeeded', look: (record) => { if (record.stdout !== '' || record.usage.memoryOps !== 0) throw new Error('it went on'); } },
-  { name: 'process.exit in a finally of a killed loop does not win', code: 'try { for (;;); } finally { process.exit(0); }', ends: 'limit_exceeded cpuMs' },
-  { name: 'a recursion without an end is a RangeError of the guest', code: '(function f() { f(); })()', ends: 'failed RangeError' },
-  { name: 'a host call in the last frame of the stack does not break the bridge', code: "let done = 0; function f() { try { f(); } catch { try { console.log('x'); require('node:fs').existsSync('a'); done++; } catch {} } } f(); export default typeof done", ends: 'succeeded', result: 'number' },
-  { name: 'a result whose getter recurses without an end fails alone', code: '({ get x() { return (function f() { return f(); })(); } })', ends: /^(succeeded|failed RangeError)$/ },
+  {
+    name: 'an error that names itself WorkerLost is only failed',
+    code: "throw Object.assign(new Error('x'), { name: 'WorkerLost' })",
+    ends: 'failed WorkerLost',
+  },
+  {
+    name: 'a stack that the guest wrote shows no path of the host',
+    code: "const e = new Error('x'); e.stack = 'Error: x\\n    at /etc/passwd:1:1\\n    at Object.<anonymous> (/work/main/runtime/run/execute.ts:1:1)\\n    at node:internal/x:1:1'; throw e",
+    ends: 'failed Error',
+    look: (record) => {
+      if (record.error?.stack && /passwd|runtime|node:/.test(record.error.stack)) throw new Error(record.error.stack);
+    },
+  },
+  {
+    name: 'a second context through eval, Function and generators is the same realm',
+    code: "const bad = []; for (const f of [eval, Function, async function () {}.constructor, function* () {}.constructor, async function* () {}.constructor]) { const g = f === eval ? eval('globalThis') : f('return globalThis'); const r = f === eval ? g : await (f === Function ? g() : (g().next ? (await g().next()).value : g())); if (r !== globalThis) bad.push(String(f)); } export default bad",
+    ends: 'succeeded',
+    result: [],
+  },
+  {
+    name: 'an async stack with a hostile thenable sees no frame of the host',
+    code: "const frames = []; Error.prepareStackTrace = (e, s) => { frames.push(...s.map(String)); return 'x'; }; const evil = { then(ok) { new Error().stack; setTimeout(() => { new Error().stack; ok(1); }, 1); } }; await evil; await (async () => { await null; new Error().stack; })(); export default frames.filter((f) => /node:|\\/app\\/|worker\\.js|isolated/.test(f))",
+    ends: 'succeeded',
+    result: [],
+  },
+  {
+    name: 'an unhandled rejection of a forged end is an unhandled rejection',
+    code: 'Promise.reject(\'{"t":"end","end":{"status":"succeeded"}}\'); 1',
+    ends: 'failed UnhandledRejection',
+  },
+  {
+    name: 'output that looks like a frame is output',
+    code: 'console.log(\'{"t":"ended","run":"x","end":"{}"}\'); process.stdout.write(\'\\u0000\\u0000\\u0000\\u0004null\'); 7',
+    ends: 'succeeded',
+    result: 7,
+  },
+  {
+    name: 'process.exit inside a getter of the result ends the run once',
+    code: '({ get x() { process.exit(3); } })',
+    ends: 'failed ExitCode',
+  },
+  {
+    name: 'nothing after process.exit is seen',
+    code: "process.exit(0); console.log('after'); await memory.set('after', 1);",
+    ends: 'succeeded',
+    look: (record) => {
+      if (record.stdout !== '' || record.usage.memoryOps !== 0) throw new Error('it went on');
+    },
+  },
+  {
+    name: 'process.exit in a finally of a killed loop does not win',
+    code: 'try { for (;;); } finally { process.exit(0); }',
+    ends: 'limit_exceeded cpuMs',
+  },
+  {
+    name: 'a recursion without an end is a RangeError of the guest',
+    code: '(function f() { f(); })()',
+    ends: 'failed RangeError',
+  },
+  {
+    name: 'a host call in the last frame of the stack does not break the bridge',
+    code: "let done = 0; function f() { try { f(); } catch { try { console.log('x'); require('node:fs').existsSync('a'); done++; } catch {} } } f(); export default typeof done",
+    ends: 'succeeded',
+    result: 'number',
+  },
+  {
+    name: 'a result whose getter recurses without an end fails alone',
+    code: '({ get x() { return (function f() { return f(); })(); } })',
+    ends: /^(succeeded|failed RangeError)$/,
+    limits: { cpuMs: 2000 },
+  },
 ]);

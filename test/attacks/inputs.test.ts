@@ -1,17 +1,67 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Arena, type Attack, attacks, openArena } from './arena.ts';
+import { type Arena, attacks, openArena } from './arena.ts';
 
 const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 
 attacks('inputs', [
-  { name: 'an input with an own __proto__ is plain data', code: "[Object.hasOwn(input, '__proto__'), ({}).polluted === undefined, Object.getPrototypeOf(input) === Object.prototype]", input: JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'), ends: 'succeeded', result: [true, true, true] },
-  { name: 'an input with a toJSON is data', code: 'input.toJSON', input: { toJSON: 'x' }, ends: 'succeeded', result: 'x' },
-  { name: 'an input with a then is data, not a promise', code: 'typeof input.then', input: { then: 'x' }, ends: 'succeeded', result: 'string' },
-  { name: 'an input of 100,000 keys arrives', code: 'Object.keys(input).length', input: Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`k${n}`, n])), ends: 'succeeded', result: 100_000, limits: { ramBytes: 128 * 1024 * 1024, cpuMs: 3000 } },
-  { name: 'an input with a key of a megabyte arrives', code: 'Object.keys(input)[0].length', input: { ['k'.repeat(1 << 20)]: 1 }, ends: 'succeeded', result: 1 << 20, limits: { cpuMs: 2000 } },
-  { name: 'an input larger than the memory of the run ends at ramBytes', code: 'input.length', input: Array.from({ length: 1_300_000 }, () => ({})), ends: /^limit_exceeded ramBytes$/, limits: { ramBytes: 16 * 1024 * 1024, cpuMs: 5000, wallMs: 8000 } },
-  { name: 'line separators in an input are data', code: 'input.length', input: '\u2028\u2029\u0000', ends: 'succeeded', result: 3 },
-  { name: 'an input that closes a script is data', code: 'input', input: '"}); process.exit(1); ({"', ends: 'succeeded', result: '"}); process.exit(1); ({"' },
+  {
+    name: 'an input with an own __proto__ is plain data',
+    code: "[Object.hasOwn(input, '__proto__'), ({}).polluted === undefined, Object.getPrototypeOf(input) === Object.prototype]",
+    input: JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'),
+    ends: 'succeeded',
+    result: [true, true, true],
+  },
+  {
+    name: 'an input with a toJSON is data',
+    code: 'input.toJSON',
+    input: { toJSON: 'x' },
+    ends: 'succeeded',
+    result: 'x',
+  },
+  {
+    name: 'an input with a then is data, not a promise',
+    code: 'typeof input.then',
+    input: { then: 'x' },
+    ends: 'succeeded',
+    result: 'string',
+  },
+  {
+    name: 'an input of 100,000 keys arrives',
+    code: 'Object.keys(input).length',
+    input: Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`k${n}`, n])),
+    ends: 'succeeded',
+    result: 100_000,
+    limits: { ramBytes: 128 * 1024 * 1024, cpuMs: 3000 },
+  },
+  {
+    name: 'an input with a key of a megabyte arrives',
+    code: 'Object.keys(input)[0].length',
+    input: { ['k'.repeat(1 << 20)]: 1 },
+    ends: 'succeeded',
+    result: 1 << 20,
+    limits: { cpuMs: 2000 },
+  },
+  {
+    name: 'an input larger than the memory of the run ends at ramBytes',
+    code: 'input.length',
+    input: Array.from({ length: 1_300_000 }, () => ({})),
+    ends: /^limit_exceeded ramBytes$/,
+    limits: { ramBytes: 16 * 1024 * 1024, cpuMs: 5000, wallMs: 8000 },
+  },
+  {
+    name: 'line separators in an input are data',
+    code: 'input.length',
+    input: '\u2028\u2029\u0000',
+    ends: 'succeeded',
+    result: 3,
+  },
+  {
+    name: 'an input that closes a script is data',
+    code: 'input',
+    input: '"}); process.exit(1); ({"',
+    ends: 'succeeded',
+    result: '"}); process.exit(1); ({"',
+  },
 ]);
 
 describe('request bodies', () => {

@@ -54,7 +54,12 @@ export const workerPids = (root?: number): number[] =>
 export function strays(root = process.pid): ProcessInfo[] {
   const all = listProcesses();
   const orphans = all.filter(({ ppid, uid }) => ppid === 1 && uid >= 2_000_000_000 && uid < 2_100_000_000);
-  return [...orphans, ...descendants(root, all).filter(isWorker).flatMap(({ pid }) => descendants(pid, all))];
+  return [
+    ...orphans,
+    ...descendants(root, all)
+      .filter(isWorker)
+      .flatMap(({ pid }) => descendants(pid, all)),
+  ];
 }
 
 /** CPU time that a process has used, in clock ticks of 10 ms. */

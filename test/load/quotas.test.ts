@@ -16,7 +16,8 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-const agent = async (id: string, quotas: object) => expect((await ask(server, 'POST', '/v1/agents', { id, quotas })).status).toBe(201);
+const agent = async (id: string, quotas: object) =>
+  expect((await ask(server, 'POST', '/v1/agents', { id, quotas })).status).toBe(201);
 
 async function recordsOf(id: string): Promise<RunRecord[]> {
   const records: RunRecord[] = [];
@@ -48,44 +49,59 @@ function mostAtOnce(records: RunRecord[]): number {
 }
 
 describe('200 runs at once from five agents', () => {
-  test('all end right, within each agent’s concurrentRuns, and /healthz answers throughout', { timeout: 60_000 }, async () => {
-    const agents = [1, 2, 4, 8, 32].map((concurrentRuns) => ({ id: `load-${concurrentRuns}`, concurrentRuns }));
-    for (const { id, concurrentRuns } of agents) await agent(id, { concurrentRuns });
-    let over = false;
-    const health: number[] = [];
-    const watching = (async () => {
-      while (!over) {
-        const began = performance.now();
-        expect((await ask(server, 'GET', '/healthz')).status).toBe(200);
-        health.push(performance.now() - began);
-        await sleep(20);
+  test(
+    'all end right, within each agent’s concurrentRuns, and /healthz answers throughout',
+    { timeout: 60_000 },
+    async () => {
+      const agents = [1, 2, 4, 8, 32].map((concurrentRuns) => ({ id: `load-${concurrentRuns}`, concurrentRuns }));
+      for (const { id, concurrentRuns } of agents) await agent(id, { concurrentRuns });
+      let over = false;
+      const health: number[] = [];
+      const watching = (async () => {
+        while (!over) {
+          const began = performance.now();
+          expect((await ask(server, 'GET', '/healthz')).status).toBe(200);
+          health.push(performance.now() - began);
+          await sleep(20);
+        }
+      })();
+      const answers = await Promise.all(
+        Array.from({ length: 200 }, async (_, n) => {
+          const { id } = agents[n % agents.length] as { id: string };
+          const code =
+            n % 3 === 0 ? 'await new Promise((ok) => setTimeout(ok, 20)); input * 2' : 'console.log(input); input * 2';
+          return { n, ...(await run(server, id, code, {}, { input: n })) };
+        }),
+      );
+      over = true;
+      await watching;
+      for (const { n, status, json } of answers)
+        expect({ n, status, run: json.status, result: json.result, stdout: json.stdout }).toEqual({
+          n,
+          status: 200,
+          run: 'succeeded',
+          result: n * 2,
+          stdout: n % 3 === 0 ? '' : `${n}\n`,
+        });
+      for (const { id, concurrentRuns } of agents) {
+        const records = await recordsOf(id);
+        expect(records).toHaveLength(40);
+        expect([id, mostAtOnce(records) <= concurrentRuns]).toEqual([id, true]);
       }
-    })();
-    const answers = await Promise.all(
-      Array.from({ length: 200 }, async (_, n) => {
-        const { id } = agents[n % agents.length] as { id: string };
-        const code = n % 3 === 0 ? 'await new Promise((ok) => setTimeout(ok, 20)); input * 2' : 'console.log(input); input * 2';
-        return { n, ...(await run(server, id, code, {}, { input: n })) };
-      }),
-    );
-    over = true;
-    await watching;
-    for (const { n, status, json } of answers)
-      expect({ n, status, run: json.status, result: json.result, stdout: json.stdout }).toEqual({ n, status: 200, run: 'succeeded', result: n * 2, stdout: n % 3 === 0 ? '' : `${n}\n` });
-    for (const { id, concurrentRuns } of agents) {
-      const records = await recordsOf(id);
-      expect(records).toHaveLength(40);
-      expect([id, mostAtOnce(records) <= concurrentRuns]).toEqual([id, true]);
-    }
-    expect(health.length).toBeGreaterThan(5);
-    expect(Math.max(...health)).toBeLessThan(2000);
-  });
+      expect(health.length).toBeGreaterThan(5);
+      expect(Math.max(...health)).toBeLessThan(2000);
+    },
+  );
 });
 
 describe('quotas hold exactly', () => {
   test('concurrentRuns: as many as allowed run, the next waits, and starts when one ends', async () => {
     await agent('three', { concurrentRuns: 3 });
-    await Promise.all(Array.from({ length: 9 }, () => run(server, 'three', 'await new Promise((ok) => setTimeout(ok, 150))', { prefer: 'respond-async' })));
+    await Promise.all(
+      Array.from({ length: 9 }, () =>
+        run(server, 'three', 'await new Promise((ok) => setTimeout(ok, 150))', { prefer: 'respond-async' }),
+      ),
+    );
     await sleep(60);
     const states = (await recordsOf('three')).map(({ status }) => status);
     expect(states.filter((status) => status === 'queued')).toHaveLength(6);
@@ -94,7 +110,11 @@ describe('quotas hold exactly', () => {
 
   test('queuedRuns: exactly so many wait, one more is 429 with the quota named', async () => {
     await agent('short-queue', { concurrentRuns: 1, queuedRuns: 5 });
-    const answers = await Promise.all(Array.from({ length: 12 }, () => run(server, 'short-queue', 'await new Promise((ok) => setTimeout(ok, 300))', { prefer: 'respond-async' })));
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        run(server, 'short-queue', 'await new Promise((ok) => setTimeout(ok, 300))', { prefer: 'respond-async' }),
+      ),
+    );
     expect(answers.map(({ status }) => status).sort()).toEqual([...Array(6).fill(202), ...Array(6).fill(429)]);
     const refused = answers.find(({ status }) => status === 429);
     expect(refused?.json).toMatchObject({ code: 'quota_exceeded' });
@@ -127,12 +147,16 @@ describe('fairness', () => {
       const code = 'const end = Date.now() + 4; while (Date.now() < end); 1';
       const submit = (id: string) => run(alone, id, code, { prefer: 'respond-async' });
       // B comes when all of A is there: a queue that only kept the order would serve it last.
-      for (const answer of await Promise.all(Array.from({ length: 190 }, () => submit('a')))) expect(answer.status).toBe(202);
-      for (const answer of await Promise.all(Array.from({ length: 10 }, () => submit('b')))) expect(answer.status).toBe(202);
+      for (const answer of await Promise.all(Array.from({ length: 190 }, () => submit('a'))))
+        expect(answer.status).toBe(202);
+      for (const answer of await Promise.all(Array.from({ length: 10 }, () => submit('b'))))
+        expect(answer.status).toBe(202);
       const times = async (id: string, field: 'startedAt' | 'finishedAt') => {
         const { json } = await ask(alone, 'GET', `/v1/runs?agent=${id}&limit=200`);
         const records = json.items as RunRecord[];
-        return records.every(({ finishedAt }) => finishedAt) ? records.map((record) => Date.parse(record[field] as string)).sort((x, y) => x - y) : undefined;
+        return records.every(({ finishedAt }) => finishedAt)
+          ? records.map((record) => Date.parse(record[field] as string)).sort((x, y) => x - y)
+          : undefined;
       };
       await expect.poll(() => times('a', 'finishedAt'), { timeout: 30_000 }).toBeDefined();
       for (const field of ['startedAt', 'finishedAt'] as const) {

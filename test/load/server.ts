@@ -56,21 +56,29 @@ export async function ask(
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers as they expect them
 ): Promise<{ status: number; headers: Headers; text: string; json: any }> {
   const raw = typeof body === 'string' || body instanceof Uint8Array;
   const response = await fetch(`${url}${path}`, {
     method,
-    headers: { authorization: `Bearer ${key}`, ...(body !== undefined && !raw && { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: raw ? (body as BodyInit) : JSON.stringify(body) }),
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(body !== undefined && !raw && { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
   });
   const text = await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== '';
   return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
 }
 
-export const run = (server: Pick<Server, 'url' | 'key'>, agent: string, code: string, headers: Record<string, string> = {}, more: object = {}) =>
-  ask(server, 'POST', '/v1/runs', { agent, language: 'javascript', code, ...more }, headers);
+export const run = (
+  server: Pick<Server, 'url' | 'key'>,
+  agent: string,
+  code: string,
+  headers: Record<string, string> = {},
+  more: object = {},
+) => ask(server, 'POST', '/v1/runs', { agent, language: 'javascript', code, ...more }, headers);
 
 /** Kills it and waits for its end. */
 export async function killServer(server: Server): Promise<void> {

@@ -32,7 +32,9 @@ await Promise.all([
     if (status === 200) acknowledged({ what: 'run', id: json.id, status: json.status, result: json.result });
   }),
   forever(async () => {
-    const { status, json } = await run(server, 'writer', 'await new Promise((ok) => setTimeout(ok, 30))', { prefer: 'respond-async' });
+    const { status, json } = await run(server, 'writer', 'await new Promise((ok) => setTimeout(ok, 30))', {
+      prefer: 'respond-async',
+    });
     if (status === 202) acknowledged({ what: 'queued', id: json.id });
     await new Promise((resolve) => setTimeout(resolve, 20));
   }),
@@ -52,6 +54,7 @@ await Promise.all([
   forever(async (n) => {
     const name = `key-${n % 10}`;
     const { status, json } = await ask(server, 'PUT', `/v1/agents/writer/memory/${name}`, { value: `${round}-${n}` });
-    if (status === 200 || status === 201) acknowledged({ what: 'memory', key: name, value: { value: `${round}-${n}` }, revision: json.revision });
+    if (status === 200 || status === 201)
+      acknowledged({ what: 'memory', key: name, value: { value: `${round}-${n}` }, revision: json.revision });
   }),
 ]);

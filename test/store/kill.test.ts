@@ -36,33 +36,32 @@ async function writeUntilKilled(dir: string, durability: string, ms: number): Pr
   return acknowledged;
 }
 
-test.each(['disk', 'process'] as const)(
-  'kill -9 of a writer loses nothing acknowledged and leaves nothing half done (%s)',
-  async (durability) => {
-    const dir = scratchDir();
-    const highest: number[] = Array(8).fill(0);
-    for (let round = 0; round < rounds; round++) {
-      const acknowledged = await writeUntilKilled(dir, durability, 20 + Math.random() * 150);
-      // The lock of the killed process is gone: nothing to clean up by hand.
-      const dataDir = await openDataDir(dir);
-      const store = await openStore({ dir: dataDir.storeDir, durability, minimumFreeBytes: 0 });
-      for (const [writer, n] of acknowledged.entries()) {
-        highest[writer] = Math.max(highest[writer]!, n);
-        const count = (await store.get<number>(['count', writer]))?.value ?? 0;
-        expect(count).toBeGreaterThanOrEqual(highest[writer]!);
-        const items = await store.range<{ next: number; text: string }>({ prefix: ['item', writer] });
-        expect(items.map(({ value }) => value.next)).toEqual(Array.from({ length: count }, (_, i) => i + 1));
-        expect(items.every(({ value }) => value.text.length === (value.next * 37) % 6000)).toBe(true);
-        const twins = await store.range({ prefix: ['twin', writer] });
-        expect(twins.length).toBe(count);
-      }
-      await store.close();
-      await dataDir.close();
+test.each([
+  'disk',
+  'process',
+] as const)('kill -9 of a writer loses nothing acknowledged and leaves nothing half done (%s)', async (durability) => {
+  const dir = scratchDir();
+  const highest: number[] = Array(8).fill(0);
+  for (let round = 0; round < rounds; round++) {
+    const acknowledged = await writeUntilKilled(dir, durability, 20 + Math.random() * 150);
+    // The lock of the killed process is gone: nothing to clean up by hand.
+    const dataDir = await openDataDir(dir);
+    const store = await openStore({ dir: dataDir.storeDir, durability, minimumFreeBytes: 0 });
+    for (const [writer, n] of acknowledged.entries()) {
+      highest[writer] = Math.max(highest[writer]!, n);
+      const count = (await store.get<number>(['count', writer]))?.value ?? 0;
+      expect(count).toBeGreaterThanOrEqual(highest[writer]!);
+      const items = await store.range<{ next: number; text: string }>({ prefix: ['item', writer] });
+      expect(items.map(({ value }) => value.next)).toEqual(Array.from({ length: count }, (_, i) => i + 1));
+      expect(items.every(({ value }) => value.text.length === (value.next * 37) % 6000)).toBe(true);
+      const twins = await store.range({ prefix: ['twin', writer] });
+      expect(twins.length).toBe(count);
     }
-    expect(Math.max(...highest)).toBeGreaterThan(0);
-  },
-  120_000,
-);
+    await store.close();
+    await dataDir.close();
+  }
+  expect(Math.max(...highest)).toBeGreaterThan(0);
+}, 120_000);
 
 const strace = (() => {
   try {

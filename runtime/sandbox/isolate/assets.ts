@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, stop } from 'esbuild';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const guest = here('./guest');
@@ -55,6 +55,8 @@ export async function buildAssets(): Promise<Map<string, string>> {
       footer: { js: 'return module.exports})' },
     }),
   ]);
+  // esbuild's process would live as long as this one, for nothing.
+  await stop();
   const named = lazies.map(([name, text]): [string, string] => [
     `lazy/${name}`,
     `${text}\n//# sourceURL=cordon:${name}`,

@@ -4,6 +4,9 @@
  */
 const LENGTHS = 8;
 
+/** Calls of one run that the host works on at once: the rest waits in the worker, whose memory is capped. */
+export const callsAtOnce = 64;
+
 export class FrameError extends Error {}
 
 /** One frame as bytes, ready to write. `header` must be JSON-safe. */
@@ -63,6 +66,7 @@ function parseHeader(text: string): object {
   } catch {
     throw new FrameError('frame header is not JSON');
   }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw new FrameError('frame header is no object');
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    throw new FrameError('frame header is no object');
   return header;
 }

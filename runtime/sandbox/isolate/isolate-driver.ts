@@ -4,9 +4,9 @@ import type { Driver, DriverReport, Execution, GuestHost, Language, Owner, Progr
 import { defaultLimits } from '../limits.ts';
 import { buildAssets } from './assets.ts';
 import { probeIsolate } from './isolate-probe.ts';
-import { createWorkerPool } from './worker-pool.ts';
-import { workerFiles } from './worker-files.ts';
 import { prepareWalls, type WallName } from './walls/walls.ts';
+import { workerFiles } from './worker-files.ts';
+import { createWorkerPool } from './worker-pool.ts';
 
 export interface IsolateDriverOptions {
   requireWalls: readonly string[];
@@ -41,10 +41,14 @@ export async function createIsolateDriver(options: IsolateDriverOptions): Promis
     onWorkerLost: options.onWorkerLost,
   });
   await pool.open();
-  const probed = await probeIsolate((owner, program, host) => lease(owner).then((leased) => leased.execute(program, host)));
+  const probed = await probeIsolate((owner, program, host) =>
+    lease(owner).then((leased) => leased.execute(program, host)),
+  );
   walls.reportIsolate({ stands: probed.stands, detail: probed.detail });
   await pool.forget(probed.owner);
-  const missing = walls.missing(options.requireWalls.includes('all') ? 'all' : options.requireWalls).map((wall) => wall.name);
+  const missing = walls
+    .missing(options.requireWalls.includes('all') ? 'all' : options.requireWalls)
+    .map((wall) => wall.name);
 
   async function lease(owner: Owner, signal = new AbortController().signal) {
     const taken = await pool.take(owner, signal);
@@ -82,7 +86,9 @@ export async function createIsolateDriver(options: IsolateDriverOptions): Promis
     },
     async lease(owner, _limits, signal) {
       if (missing.length > 0)
-        throw new CordonError('walls_missing', `Required walls do not stand: ${missing.join(', ')}. See /v1/drivers.`, { retryAfterSeconds: 60 });
+        throw new CordonError('walls_missing', `Required walls do not stand: ${missing.join(', ')}. See /v1/drivers.`, {
+          retryAfterSeconds: 60,
+        });
       return lease(owner, signal);
     },
     forget: (owner) => pool.forget(owner),

@@ -17,7 +17,9 @@ export default found;
 `;
 
 /** Runs the probe as an agent of its own, which no tenant can have. `detail` says what it tried, or what it reached. */
-export async function probeIsolate(execute: (owner: Owner, program: Program, host: GuestHost) => Promise<Execution>): Promise<{ owner: Owner; stands: boolean; detail: string }> {
+export async function probeIsolate(
+  execute: (owner: Owner, program: Program, host: GuestHost) => Promise<Execution>,
+): Promise<{ owner: Owner; stands: boolean; detail: string }> {
   const program: Program = {
     runId: 'run_probe',
     language: 'javascript',
@@ -32,7 +34,10 @@ export async function probeIsolate(execute: (owner: Owner, program: Program, hos
   };
   const owner = { tenant: '', agent: 'probe' };
   const execution = await execute(owner, program, host);
-  const timer = setTimeout(() => execution.stop({ status: 'timed_out', error: { name: 'Timeout', message: '', limit: 'wallMs' } }), 5000);
+  const timer = setTimeout(
+    () => execution.stop({ status: 'timed_out', error: { name: 'Timeout', message: '', limit: 'wallMs' } }),
+    5000,
+  );
   const { outcome } = await execution.done;
   clearTimeout(timer);
   const reached: Json | undefined = outcome.status === 'succeeded' ? outcome.result : undefined;

@@ -24,24 +24,37 @@ const run = z.string().max(64);
 const count = z.number().int().nonnegative();
 const text = z.string();
 
+/** The prelude bounds what it reports; should a guest get around it, the text is cut and the worker lives. */
+const cut = (length: number) => text.transform((long) => long.slice(0, length));
+
 const guestError = z.strictObject({
-  name: text.max(1024),
-  message: text.max(256 * 1024),
-  stack: text.max(256 * 1024).optional(),
+  name: cut(1024),
+  message: cut(256 * 1024),
+  stack: cut(256 * 1024).optional(),
   limit: z.enum(['cpuMs', 'ramBytes', 'workspaceBytes', 'files', 'hostCalls', 'resultBytes', 'processes']).optional(),
 });
 
+const exitCode = z.number().int().min(0).max(255).optional();
+
 const guestEnd = z.discriminatedUnion('status', [
-  z.strictObject({ status: z.literal('succeeded'), resultType: text.max(64).optional() }),
-  z.strictObject({ status: z.literal('failed'), error: guestError, exitCode: z.number().int().min(0).max(255).optional() }),
+  z.strictObject({ status: z.literal('succeeded'), resultType: cut(256).optional(), exitCode }),
+  z.strictObject({
+    status: z.literal('failed'),
+    error: guestError,
+    exitCode,
+  }),
   z.strictObject({ status: z.literal('limit_exceeded'), error: guestError.required({ limit: true }) }),
 ]);
 export type GuestEnd = z.infer<typeof guestEnd> & { result?: Json };
 
 const workerMessage = z.discriminatedUnion('t', [
   z.strictObject({ t: z.literal('ready') }),
-  z.strictObject({ t: z.literal('output'), run, items: z.array(z.tuple([z.enum(['stdout', 'stderr']), text])).max(10_000) }),
-  z.strictObject({ t: z.literal('display'), run, mime: text.max(256), data: text }),
+  z.strictObject({
+    t: z.literal('output'),
+    run,
+    items: z.array(z.tuple([z.enum(['stdout', 'stderr']), text])).max(10_000),
+  }),
+  z.strictObject({ t: z.literal('display'), run, mime: cut(256), data: text }),
   z.strictObject({ t: z.literal('call'), run, id: count, op: text.max(64), args: z.unknown() }),
   z.strictObject({ t: z.literal('waiting'), run, waiting: z.boolean() }),
   z.strictObject({ t: z.literal('growth'), run, bytes: z.number() }),
@@ -66,7 +79,8 @@ export class ProtocolError extends Error {}
 /** Errors: ProtocolError. */
 export function parseWorkerMessage(header: object): WorkerMessage {
   const parsed = workerMessage.safeParse(header);
-  if (!parsed.success) throw new ProtocolError(`worker sent a message that is not of the protocol: ${parsed.error.issues[0]?.message}`);
+  if (!parsed.success)
+    throw new ProtocolError(`worker sent a message that is not of the protocol: ${parsed.error.issues[0]?.message}`);
   return parsed.data;
 }
 
@@ -81,6 +95,7 @@ export function parseGuestEnd(json: string): GuestEnd {
   }
   const { result, ...rest } = (typeof value === 'object' && value !== null ? value : {}) as { result?: Json };
   const parsed = guestEnd.safeParse(rest);
-  if (!parsed.success) throw new ProtocolError(`the end of a run is not of the protocol: ${parsed.error.issues[0]?.message}`);
+  if (!parsed.success)
+    throw new ProtocolError(`the end of a run is not of the protocol: ${parsed.error.issues[0]?.message}`);
   return result === undefined ? parsed.data : { ...parsed.data, result };
 }

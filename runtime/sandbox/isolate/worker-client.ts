@@ -1,6 +1,8 @@
 /** The host's side of one worker process: starts runs in it, answers their calls, judges how they ended. */
+import { once } from 'node:events';
 import type { Execution, GuestHost, HostReply, Outcome, Owner, Program, StopCause } from '../driver.ts';
-import { encodeFrame, frameReader } from './frames.ts';
+import { createCpuBackstop } from './cpu-backstop.ts';
+import { callsAtOnce, encodeFrame, frameReader } from './frames.ts';
 import { type HostMessage, parseGuestEnd, parseWorkerMessage, type WorkerMessage } from './protocol.ts';
 import type { WorkerProcess } from './walls/walls.ts';
 
@@ -8,6 +10,8 @@ import type { WorkerProcess } from './walls/walls.ts';
 const MAX_FRAME_BYTES = 96 * 1024 * 1024;
 /** What a worker may leave unread before it counts as broken: our memory is not its store. */
 const MAX_UNREAD_BYTES = 512 * 1024 * 1024;
+/** Bytes on their way to the worker above which the next read waits. */
+const MAX_BACKLOG_BYTES = 4 * 1024 * 1024;
 /** How long a worker may take to end a run softly before it is killed. */
 const STOP_GRACE_MS = 1000;
 
@@ -24,6 +28,8 @@ export interface Worker {
   readonly retired: boolean;
   idleSince: number;
   execute(program: Program, host: GuestHost): Execution;
+  /** Ends it when it uses CPU that no run of it was allowed. Call now and then. */
+  checkCpu(): void;
   kill(): void;
 }
 
@@ -32,6 +38,8 @@ interface Entry {
   host: GuestHost;
   cause: StopCause | undefined;
   cpuMs: number;
+  /** Calls under way. */
+  calls: number;
   growth: number;
   grace: NodeJS.Timeout | undefined;
   settle(end: { outcome: Outcome; usage: { cpuMs: number; ramPeakBytes: number } }): void;
@@ -49,7 +57,10 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
   let retired = false;
   let gone = false;
   let dismissed = false;
+  let idleCounted = false;
+  let reading: Promise<unknown> = Promise.resolve();
   let offence = '';
+  const backstop = createCpuBackstop(() => process.pid);
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {});
 
@@ -76,7 +87,10 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
   process.channel.on('error', () => condemn('the channel broke'));
 
   function receive(message: WorkerMessage, bytes: Buffer | undefined): void {
-    if (message.t === 'ready') return ready.resolve();
+    if (message.t === 'ready') {
+      backstop.idle();
+      return ready.resolve();
+    }
     const entry = entries.get(message.run);
     if (!entry) return;
     if (message.t === 'output') for (const [type, text] of message.items) entry.host.output({ type, text });
@@ -84,16 +98,38 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     else if (message.t === 'waiting') entry.host.waiting(message.waiting);
     else if (message.t === 'growth') entry.growth = message.bytes;
     else if (message.t === 'ending') ending(entry, message);
-    else if (message.t === 'call') void answer(entry, message, bytes);
+    else if (message.t === 'call') call(entry, message, bytes);
     else ended(entry, message);
   }
 
-  async function answer(entry: Entry, message: Extract<WorkerMessage, { t: 'call' }>, bytes: Buffer | undefined): Promise<void> {
+  function call(entry: Entry, message: Extract<WorkerMessage, { t: 'call' }>, bytes: Buffer | undefined): void {
+    if (++entry.calls > callsAtOnce) return condemn('it asked more at once than it may');
+    const work = () => answer(entry, message, bytes).finally(() => entry.calls--);
+    // Reads go one after another, each when the last one's bytes have left: what a guest does not wait for must not pile up here.
+    if (message.op.endsWith('.readFile')) reading = reading.then(drained).then(work);
+    else void work();
+  }
+
+  async function answer(
+    entry: Entry,
+    message: Extract<WorkerMessage, { t: 'call' }>,
+    bytes: Buffer | undefined,
+  ): Promise<void> {
     const run = entry.program.runId;
-    const reply: HostReply = await entry.host.call({ op: message.op, args: message.args as never, ...(bytes ? { bytes } : {}) });
+    if (!entries.has(run)) return;
+    const reply: HostReply = await entry.host.call({
+      op: message.op,
+      args: message.args as never,
+      ...(bytes ? { bytes } : {}),
+    });
     if (!entries.has(run)) return;
     const { bytes: replyBytes, ...plain } = reply as HostReply & { bytes?: Uint8Array };
     send({ t: 'reply', run, id: message.id, reply: plain as HostReply }, replyBytes);
+  }
+
+  async function drained(): Promise<void> {
+    while (!gone && process.channel.writableLength > MAX_BACKLOG_BYTES)
+      await Promise.race([once(process.channel, 'drain').catch(() => {}), process.exited]);
   }
 
   /** The worker ends a run by itself: if V8 does not let go in time, its cause stands and the worker is killed. */
@@ -109,7 +145,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
   function ended(entry: Entry, message: Extract<WorkerMessage, { t: 'ended' }>): void {
     if (message.unclean) retired = true;
     const usage = { cpuMs: Math.round(message.cpuMs * 1000) / 1000, ramPeakBytes: message.ramPeakBytes };
-    const outcome = message.end === undefined ? entry.cause : parseGuestEnd(message.end);
+    const outcome = entry.cause ?? (message.end === undefined ? undefined : parseGuestEnd(message.end));
     remove(entry, (outcome ?? lostOutcome('the worker ended the run without a cause')) as Outcome, usage);
     events.onFree(worker);
     if (retired && entries.size === 0) worker.kill();
@@ -138,11 +174,20 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     const detail = offence || (end.reason === 'ramBytes' ? 'out of memory' : `exit ${end.code ?? end.signal}`);
     ready.reject(new Error(`worker died before it was ready: ${detail}: ${process.stderrTail()}`));
     const all = [...entries.values()];
-    const guilty = end.reason === 'ramBytes' ? all.reduce<Entry | undefined>((a, b) => (a && a.growth >= b.growth ? a : b), undefined) : undefined;
+    const guilty =
+      end.reason === 'ramBytes'
+        ? all.reduce<Entry | undefined>((a, b) => (a && a.growth >= b.growth ? a : b), undefined)
+        : undefined;
     for (const entry of all) {
       if (entry.cause) remove(entry, entry.cause);
       else if (entry === guilty) remove(entry, ramOutcome(entry.program));
-      else remove(entry, lostOutcome(guilty ? 'another run of this agent used up the memory of the worker' : 'the worker process died'));
+      else
+        remove(
+          entry,
+          lostOutcome(
+            guilty ? 'another run of this agent used up the memory of the worker' : 'the worker process died',
+          ),
+        );
     }
     events.onGone(worker, dismissed ? undefined : detail);
   }
@@ -161,18 +206,48 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
       return retired;
     },
     execute(program, host) {
-      const { promise, resolve } = Promise.withResolvers<{ outcome: Outcome; usage: { cpuMs: number; ramPeakBytes: number } }>();
-      const entry: Entry = { program, host, cause: undefined, cpuMs: 0, growth: 0, grace: undefined, settle: resolve };
+      const { promise, resolve } = Promise.withResolvers<{
+        outcome: Outcome;
+        usage: { cpuMs: number; ramPeakBytes: number };
+      }>();
+      const entry: Entry = {
+        program,
+        host,
+        cause: undefined,
+        cpuMs: 0,
+        calls: 0,
+        growth: 0,
+        grace: undefined,
+        settle: resolve,
+      };
       if (gone) resolve({ outcome: lostOutcome('the worker process died'), usage: { cpuMs: 0, ramPeakBytes: 0 } });
       else {
         entries.set(program.runId, entry);
+        backstop.started(program.limits.cpuMs);
+        idleCounted = false;
         const { runId: run, language, code, input, limits } = program;
-        send({ t: 'start', run, language, code, limits, ...(input === undefined ? {} : { input: JSON.stringify(input) }) });
+        send({
+          t: 'start',
+          run,
+          language,
+          code,
+          limits,
+          ...(input === undefined ? {} : { input: JSON.stringify(input) }),
+        });
       }
       return { done: promise, stop: (cause) => stop(entry, cause) };
     },
+    checkCpu() {
+      if (gone) return;
+      if (entries.size === 0 && !idleCounted) {
+        idleCounted = true;
+        backstop.idle();
+      }
+      if (backstop.exceeded()) condemn('it used more CPU time than its runs were allowed');
+    },
     kill() {
       dismissed = true;
+      retired = true;
       process.kill();
     },
   };

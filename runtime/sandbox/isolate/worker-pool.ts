@@ -1,7 +1,7 @@
 /** Worker processes: blank ones ahead, then one agent's until they die. Who gets which, and when one goes. */
 import type { Owner } from '../driver.ts';
-import { createWorker, type Worker } from './worker-client.ts';
 import type { WorkerProcess } from './walls/walls.ts';
+import { createWorker, type Worker } from './worker-client.ts';
 
 export interface PoolOptions {
   spawn(): WorkerProcess;
@@ -31,7 +31,7 @@ export function createWorkerPool(options: PoolOptions) {
   let starting = 0;
   let failures = 0;
   let closed = false;
-  const reaper = setInterval(reapIdle, REAP_EVERY_MS);
+  const reaper = setInterval(inspect, REAP_EVERY_MS);
   reaper.unref();
 
   const keyOf = (owner: Owner) => `${owner.tenant}/${owner.agent}`;
@@ -102,7 +102,8 @@ export function createWorkerPool(options: PoolOptions) {
     oldest?.kill();
   }
 
-  function reapIdle(): void {
+  function inspect(): void {
+    for (const worker of workers) worker.checkCpu();
     const before = Date.now() - options.idleMs;
     for (const mine of owned.values())
       for (const worker of mine) if (load(worker) === 0 && worker.idleSince < before) worker.kill();
@@ -125,16 +126,16 @@ export function createWorkerPool(options: PoolOptions) {
     fresh.owner = owner;
     mine.add(fresh);
     owned.set(key, mine);
-    refill();
     return fresh;
   }
 
   function serveWaiters(): void {
-    while (waiters.length > 0) {
-      const worker = pick((waiters[0] as Waiter).owner);
+    for (let next = waiters[0]; next; next = waiters[0]) {
+      const worker = pick(next.owner);
       if (!worker) return;
       worker.reserved++;
-      waiters.shift()?.resolve(worker);
+      waiters.shift();
+      next.resolve(worker);
     }
   }
 
@@ -150,6 +151,8 @@ export function createWorkerPool(options: PoolOptions) {
       const worker = waiters.length === 0 ? pick(owner) : undefined;
       if (worker) {
         worker.reserved++;
+        // After the reservation: what gives way to a blank worker must not be this one.
+        refill();
         return worker;
       }
       const { promise, resolve, reject } = Promise.withResolvers<Worker>();

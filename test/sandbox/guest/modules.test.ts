@@ -66,6 +66,16 @@ describe('relative modules', () => {
       2,
     ]);
   });
+  test.each([
+    ['let x = 1\nexport default (function () { return x })', 1],
+    ['export default /* ( */ { a: 1 }', { a: 1 }],
+    ['const a = 2\nexport { a as default }', 2],
+    ['export default async () => 3', 3],
+    ['import d from "./d.js"\n[d].map(String)[0]', 'd'],
+    ['import fs = require("node:fs"); fs.existsSync("d.js")', true],
+  ])('%s', async (code, value) => {
+    expect(await result(code, { '/workspace/d.js': 'export default "d"' })).toEqual(value);
+  });
   test('top-level await in a dependency', async () => {
     const files = { '/workspace/slow.js': 'export const v = await new Promise((r) => setTimeout(r, 5, "slow"));' };
     expect(await result('import { v } from "./slow.js"; v', files)).toBe('slow');

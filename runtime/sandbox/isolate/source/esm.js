@@ -68,7 +68,7 @@ export function writeModule(source, ast, role, typed = false) {
     if (names.length > 0) head += `${c}.n(${index},${JSON.stringify(names)});`;
   }
 
-  const last = lastStatement(ast.body);
+  const last = lastStatement(ast.body, typed ? source : undefined);
   const hasResult = role === 'main' && !hasDefault && last?.type === 'ExpressionStatement';
   if (hasResult) edits.replace(last.start, last.start, 'return ');
   if (getters.length > 0) head += `${c}.e({__proto__:null,${getters.join(',')}});`;
@@ -213,9 +213,27 @@ function declaredNames(declaration) {
 }
 
 /** The last statement that does something. */
-export function lastStatement(body) {
-  for (let n = body.length - 1; n >= 0; n--) if (body[n].type !== 'EmptyStatement') return body[n];
+/** `typed`: the source as the TypeScript transformer wrote it, which puts `var A;` of a namespace last. */
+export function lastStatement(body, typed) {
+  for (let n = body.length - 1; n >= 0; n--) {
+    const node = body[n];
+    if (node.type === 'EmptyStatement') continue;
+    if (typed !== undefined && isHoistedNamespace(node, typed)) continue;
+    return typed !== undefined && isNamespaceBody(node, typed) ? undefined : node;
+  }
   return undefined;
+}
+
+function isHoistedNamespace(node, source) {
+  if (node.type !== 'VariableDeclaration' || node.kind !== 'var') return false;
+  return node.declarations.every(
+    ({ id, init }) => init === null && source.includes(`(${id.name} || (${id.name} = {}))`),
+  );
+}
+
+function isNamespaceBody(node, source) {
+  if (node.type !== 'ExpressionStatement' || node.expression.type !== 'CallExpression') return false;
+  return /\((\w+) \|\| \(\1 = \{\}\)\);?$/.test(source.slice(node.start, node.end));
 }
 
 // Words without which no promise, timer or host call can be waiting when the last statement has run.

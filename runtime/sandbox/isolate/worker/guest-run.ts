@@ -1,6 +1,7 @@
 /** One run in one isolate: its doors, its timers, its host calls, its counts, its end. */
-import { jsonDepth, maxJsonDepth, type Json } from '../../../json.ts';
+import { type Json, jsonDepth, maxJsonDepth } from '../../../json.ts';
 import type { HostReply } from '../../driver.ts';
+import { callsAtOnce } from '../frames.ts';
 import type { StartMessage } from '../protocol.ts';
 import type { BlankIsolates, GuestBridge } from './blank-isolates.ts';
 import type { Channel } from './channel.ts';
@@ -53,9 +54,12 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
   const blank = deps.isolates.take(start.limits.ramBytes);
   const output = createOutput(start.limits.outputBytes, (items) => channel.send({ t: 'output', run, items }));
   const calls = new Map<number, (reply: HostReply, bytes: Buffer | undefined) => void>();
+  const callsWaiting: (() => void)[] = [];
   let nextCall = 1;
   let transformCpuMs = 0;
   let ended = false;
+  /** A task failed with a promise that nobody handled: the only end that counts is the one that this makes. */
+  let failing = false;
 
   const timers = createGuestTimers({
     fire: (id) => deliver({ timer: id }),
@@ -77,15 +81,27 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
   }
 
   /** Asks the host; the answer comes through `reply`. Both directions carry copies only. */
-  function callHost(op: string, args: Json, bytes: ArrayBuffer | undefined): Promise<{ reply: HostReply; bytes: Buffer | undefined }> {
+  function callHost(
+    op: string,
+    args: Json,
+    bytes: ArrayBuffer | undefined,
+  ): Promise<{ reply: HostReply; bytes: Buffer | undefined }> {
     return new Promise((resolve) => {
-      const id = nextCall++;
-      calls.set(id, (reply, replyBytes) => resolve({ reply, bytes: replyBytes }));
-      channel.send({ t: 'call', run, id, op, args }, bytes === undefined ? undefined : new Uint8Array(bytes));
+      const send = () => {
+        const id = nextCall++;
+        calls.set(id, (reply, replyBytes) => resolve({ reply, bytes: replyBytes }));
+        channel.send({ t: 'call', run, id, op, args }, bytes === undefined ? undefined : new Uint8Array(bytes));
+      };
+      if (calls.size < callsAtOnce) send();
+      else callsWaiting.push(send);
     });
   }
 
-  async function answer(op: string, args: Json, bytes: ArrayBuffer | undefined): Promise<{ reply: HostReply; bytes?: ArrayBuffer }> {
+  async function answer(
+    op: string,
+    args: Json,
+    bytes: ArrayBuffer | undefined,
+  ): Promise<{ reply: HostReply; bytes?: ArrayBuffer }> {
     if (op === 'module.load') return { reply: await moduleAnswer(args) };
     output.flush();
     const { reply, bytes: replyBytes } = await callHost(op, args, bytes);
@@ -101,7 +117,11 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     })) as HostReply;
 
   /** Undefined: the run ended at a limit while its source was read. */
-  async function transform(file: { path: string; source: string; role: 'main' | 'module' }): Promise<Transformed | undefined> {
+  async function transform(file: {
+    path: string;
+    source: string;
+    role: 'main' | 'module';
+  }): Promise<Transformed | undefined> {
     const end = await transformer.transform(file, Math.ceil(start.limits.cpuMs - cpuMs()));
     transformCpuMs += end.cpuMs;
     if ('done' in end) return end.done;
@@ -117,13 +137,15 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
       if (message.t === 'out') output.write(message.stream, message.text);
       else if (message.t === 'timer') timers.set(message.id, message.ms);
       else if (message.t === 'clear') timers.clear(message.id);
-      else if (message.t === 'end') finish({ end: JSON.stringify(message.end), unclean: false });
+      else if (message.t === 'end' && !failing) finish({ end: JSON.stringify(message.end), unclean: false });
       else if (message.t === 'display') {
         output.flush();
         channel.send({ t: 'display', run, mime: String(message.mime), data: String(message.data) });
       } else if (message.t === 'call') {
         const { id, op, args } = message;
-        void answer(String(op), args, bytes).then(({ reply, bytes: replyBytes }) => deliver({ id: Number(id), ...reply }, replyBytes));
+        void answer(String(op), args, bytes).then(({ reply, bytes: replyBytes }) =>
+          deliver({ id: Number(id), ...reply }, replyBytes),
+        );
       }
     },
     async ask(json, bytes) {
@@ -141,7 +163,7 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     if (ended) return;
     const args = bytes === undefined ? [JSON.stringify(message)] : [JSON.stringify(message), bytes];
     task(blank.deliver.apply(undefined, args, { arguments: { copy: true } })).then((end) => {
-      if (typeof end === 'string') finish({ end, unclean: false });
+      if (typeof end === 'string' && (!failing || 'unhandled' in message)) finish({ end, unclean: false });
     }, taskFailed);
   }
 
@@ -155,6 +177,8 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     if (ended) return;
     if (blank.catastrophe !== undefined || blank.isolate.isDisposed || /memory limit/.test(String(error)))
       return finishAtLimit('ramBytes', 'the isolate reached its memory limit');
+    if (failing) return;
+    failing = true;
     deliver({ unhandled: plainError(error) });
   }
 
@@ -187,7 +211,7 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     const message = JSON.stringify({ path, ...main, input: start.input, limits: start.limits });
     try {
       const end = await task(blank.start.apply(undefined, [message], { result: { promise: true } }));
-      finish({ end: String(end), unclean: false });
+      if (!failing) finish({ end: String(end), unclean: false });
     } catch (error) {
       taskFailed(error);
     }
@@ -205,6 +229,7 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
       const settle = calls.get(id);
       calls.delete(id);
       settle?.(reply, bytes);
+      if (!ended) callsWaiting.shift()?.();
     },
     stop(limit) {
       if (limit) finishAtLimit(limit, 'ended while it ran');

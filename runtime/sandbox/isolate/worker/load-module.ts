@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import type { Json } from '../../../json.ts';
 import type { HostReply } from '../../driver.ts';
+import type { LimitName } from '../../limits.ts';
 import type { SourceFile, Transformed } from './transformer.ts';
 
 interface Reading {
@@ -19,19 +20,24 @@ interface Deps {
 /** What the prelude gets: the module's transformed code, or an error to throw at the importing line. */
 export type LoadedModule =
   | { ok: true; value: { path: string } & Omit<Extract<Transformed, { ok: true }>, 'ok'> }
-  | { ok: false; error: { name: string; message: string; stack?: string; code?: string } };
+  | { ok: false; error: { name: string; message: string; stack?: string; code?: string; limit?: LimitName } };
 
 const endings = ['', '.ts', '.mts', '.js', '.mjs', '.cjs', '.json', '/index.ts', '/index.js'];
+const absent = new Set(['ENOENT', 'ENOTDIR', 'EINVAL', 'EACCES', 'ENAMETOOLONG']);
 const known = /\.([mc]?[jt]s|json)$/;
 
 /** `args` is the guest's `{specifier, referrer}`, unchecked. */
 export async function loadModule(args: Json, deps: Deps): Promise<LoadedModule> {
   const { specifier, referrer } = (typeof args === 'object' && args !== null ? args : {}) as Record<string, unknown>;
   if (typeof specifier !== 'string' || typeof referrer !== 'string') return missing('a module needs a name');
-  if (/^(\.\.?\/|\/|file:)/.test(specifier) || specifier === '.' || specifier === '..') return loadFile(specifier, referrer, deps);
+  if (/^(\.\.?\/|\/|file:)/.test(specifier) || specifier === '.' || specifier === '..')
+    return loadFile(specifier, referrer, deps);
   const { reply, bytes } = await deps.package({ specifier, referrer });
   if (!reply.ok) return { ok: false, error: reply.error };
-  return transformed({ path: String((reply.value as { path?: string }).path), source: bytes?.toString('utf8') ?? '', role: 'module' }, deps);
+  return transformed(
+    { path: String((reply.value as { path?: string }).path), source: bytes?.toString('utf8') ?? '', role: 'module' },
+    deps,
+  );
 }
 
 async function loadFile(specifier: string, referrer: string, deps: Deps): Promise<LoadedModule> {
@@ -40,8 +46,11 @@ async function loadFile(specifier: string, referrer: string, deps: Deps): Promis
   for (const ending of endings) {
     const path = base + ending;
     const { reply } = await deps.stat(path);
+    // Anything but "not there" is the run's to know: a limit, above all.
+    if (!reply.ok && !absent.has(reply.error.code ?? '')) return { ok: false, error: reply.error };
     if (!reply.ok || (reply.value as { type?: string })?.type !== 'file') continue;
-    if (!known.test(path)) return missing(`Cannot import '${specifier}': only .js, .ts and .json files can be imported`);
+    if (!known.test(path))
+      return missing(`Cannot import '${specifier}': only .js, .ts and .json files can be imported`);
     const file = await deps.read(path);
     if (!file.reply.ok) return { ok: false, error: file.reply.error };
     return transformed({ path, source: file.bytes?.toString('utf8') ?? '', role: 'module' }, deps);
@@ -55,7 +64,10 @@ async function loadFile(specifier: string, referrer: string, deps: Deps): Promis
 async function loadPackageFile(path: string, referrer: string, deps: Deps): Promise<LoadedModule> {
   const { reply, bytes } = await deps.package({ specifier: path, referrer });
   if (!reply.ok) return { ok: false, error: reply.error };
-  return transformed({ path: String((reply.value as { path?: string }).path), source: bytes?.toString('utf8') ?? '', role: 'module' }, deps);
+  return transformed(
+    { path: String((reply.value as { path?: string }).path), source: bytes?.toString('utf8') ?? '', role: 'module' },
+    deps,
+  );
 }
 
 async function transformed(file: SourceFile, deps: Deps): Promise<LoadedModule> {

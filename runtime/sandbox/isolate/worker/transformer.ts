@@ -15,7 +15,15 @@ export interface SourceFile {
 
 /** What the transformer answers, as text: the guest's prelude reads it. */
 export type Transformed =
-  | { ok: true; code: string; kind: 'esm' | 'cjs' | 'json'; imports: string[]; hasDefault: boolean; hasResult: boolean; map?: unknown }
+  | {
+      ok: true;
+      code: string;
+      kind: 'esm' | 'cjs' | 'json';
+      imports: string[];
+      hasDefault: boolean;
+      hasResult: boolean;
+      map?: unknown;
+    }
   | { ok: false; broken?: boolean; error: { name: string; message: string; stack?: string } };
 
 export type TransformEnd = { done: Transformed; cpuMs: number } | { limit: 'cpuMs' | 'ramBytes'; cpuMs: number };
@@ -65,7 +73,9 @@ export function createTransformer(ivm: Ivm, assets: Assets) {
       const cpuMs = () => (used.isolate.isDisposed ? timeoutMs : Number(used.isolate.cpuTime - before) / 1e6);
       try {
         const ask = async () => {
-          const text = await used.transform.apply(undefined, [JSON.stringify(file)], { timeout: Math.max(1, timeoutMs) });
+          const text = await used.transform.apply(undefined, [JSON.stringify(file)], {
+            timeout: Math.max(1, timeoutMs),
+          });
           return JSON.parse(text as string) as Transformed | { needs: string };
         };
         let done = await ask();
@@ -80,7 +90,10 @@ export function createTransformer(ivm: Ivm, assets: Assets) {
         else if (key.length <= KEPT_CHARS) remember(key, done);
         return end;
       } catch (error) {
-        const end = { limit: /timed out/.test(String(error)) ? ('cpuMs' as const) : ('ramBytes' as const), cpuMs: cpuMs() };
+        const end = {
+          limit: /timed out/.test(String(error)) ? ('cpuMs' as const) : ('ramBytes' as const),
+          cpuMs: cpuMs(),
+        };
         discard();
         return end;
       }

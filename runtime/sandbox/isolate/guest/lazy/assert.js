@@ -1,5 +1,5 @@
 // node:assert, what programs use of it; always strict.
-import { isDeepStrictEqual } from '../util/equal.js';
+import { isDeepStrictEqual } from '../node-util/equal.js';
 
 const inspect = (value) => cordon.lazy('inspect').inspect(value);
 

@@ -1,6 +1,6 @@
 // The module `cordon`: input, memory, display.
 const { call } = cordon;
-const { stringify } = cordon.primordials;
+const { parse, stringify } = cordon.primordials;
 
 function checkKey(key) {
   if (typeof key !== 'string') throw new TypeError(`A memory key must be a string, not ${typeof key}`);
@@ -18,7 +18,7 @@ const memory = {
   async set(key, value, options = {}) {
     const text = stringify(value);
     if (text === undefined) throw new TypeError(`memory.set needs a JSON value, not ${typeof value}`);
-    const args = { __proto__: null, key: checkKey(key), value: JSON.parse(text) };
+    const args = { __proto__: null, key: checkKey(key), value: parse(text) };
     if (options?.ttlMs !== undefined) args.ttlMs = options.ttlMs;
     if (options?.ifRevision !== undefined) args.ifRevision = options.ifRevision;
     return (await call('memory.set', args)).value;

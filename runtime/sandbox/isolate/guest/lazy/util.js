@@ -1,8 +1,8 @@
 // node:util, what programs use of it.
 
-import { types } from '../util/brands.js';
-import { isDeepStrictEqual } from '../util/equal.js';
-import { parseArgs } from '../util/parse-args.js';
+import { types } from '../node-util/brands.js';
+import { isDeepStrictEqual } from '../node-util/equal.js';
+import { parseArgs } from '../node-util/parse-args.js';
 
 const { lazy } = cordon;
 const { inspect, formatAll, formatWithOptions } = lazy('inspect');

@@ -45,7 +45,7 @@ export function exit(code) {
   const text =
     code === 0
       ? '{"status":"succeeded","exitCode":0}'
-      : `{"status":"failed","exitCode":${code},"error":${stringify({ __proto__: null, name: 'ExitCode', message: `The program ended with exit code ${code}`, exitCode: code })}}`;
+      : `{"status":"failed","exitCode":${code},"error":${stringify({ __proto__: null, name: 'ExitCode', message: `The program ended with exit code ${code}` })}}`;
   endText = text;
   settleEnd(text);
   postEnd(text);

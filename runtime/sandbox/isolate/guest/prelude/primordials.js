@@ -23,7 +23,6 @@ export const arrayPrototype = Array.prototype;
 /** `uncurry(method)(self, ...args)`: calls `method` without looking anything up. */
 export const uncurry = Function.prototype.bind.bind(Function.prototype.call);
 
-// biome-ignore lint/suspicious/noThenProperty: an export, never awaited.
 export const then = uncurry(Promise.prototype.then);
 export const mapGet = uncurry(Map.prototype.get);
 export const mapSet = uncurry(Map.prototype.set);

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { bars, type Figures, judge, type Round, subjects } from '../../bench/bars.ts';
+
+const figures = (p50Ms: number, runsPerSecond: number): Figures => ({
+  p50Ms,
+  p99Ms: p50Ms * 2,
+  runsPerSecond,
+  loadedP50Ms: p50Ms * 10,
+  loadedP99Ms: p50Ms * 20,
+});
+
+const round = (cordon: Figures, naive: Figures, workerd?: Figures): Round => ({
+  [subjects.oneAgent]: cordon,
+  [subjects.sixteenAgents]: cordon,
+  [subjects.naive]: naive,
+  ...(workerd && { [subjects.workerd]: workerd }),
+});
+
+describe('the bars', () => {
+  test('are the six of the specification', () => {
+    expect(
+      bars.map(({ subject, measure, against, atMost, atLeast }) => [subject, measure, against, atMost ?? atLeast]),
+    ).toEqual(
+      [subjects.oneAgent, subjects.sixteenAgents].flatMap((subject) => [
+        [subject, 'p50Ms', subjects.naive, 1],
+        [subject, 'runsPerSecond', subjects.naive, 0.9],
+        [subject, 'runsPerSecond', subjects.workerd, 3],
+      ]),
+    );
+  });
+
+  test('hold at exactly the figure, and not beyond it', () => {
+    expect(judge([round(figures(2, 900), figures(2, 1000), figures(4, 300))]).map(({ holds }) => holds)).toEqual(
+      Array(6).fill(true),
+    );
+    expect(judge([round(figures(2.01, 899), figures(2, 1000), figures(4, 300))]).map(({ holds }) => holds)).toEqual(
+      Array(6).fill(false),
+    );
+  });
+
+  test('are judged by ratios within a round, so that a machine that slows down changes nothing', () => {
+    const fast = round(figures(1, 950), figures(1.1, 1000), figures(2, 250));
+    const slow = round(figures(10, 95), figures(11, 100), figures(20, 25));
+    const [p50, throughput] = judge([fast, slow, fast]);
+    expect(p50?.ratio).toBeCloseTo(0.909, 3);
+    expect(throughput?.ratio).toBeCloseTo(0.95, 5);
+  });
+
+  test('take the median of the rounds: one bad round decides nothing', () => {
+    const good = round(figures(1, 1000), figures(2, 1000), figures(4, 100));
+    const bad = round(figures(50, 10), figures(2, 1000), figures(4, 100));
+    expect(judge([good, bad, good]).every(({ holds }) => holds)).toBe(true);
+    expect(judge([bad, good, bad]).some(({ holds }) => holds)).toBe(false);
+  });
+
+  test('fail for what was not measured, with the reason, and for that alone', () => {
+    const results = judge([round(figures(1, 1000), figures(2, 1000))], {
+      [subjects.workerd]: 'workerd cannot be installed: no network',
+    });
+    const failed = results.filter(({ holds }) => !holds);
+    expect(failed.map(({ bar }) => bar.against)).toEqual([subjects.workerd, subjects.workerd]);
+    expect(failed.map(({ reason }) => reason)).toEqual(Array(2).fill('workerd cannot be installed: no network'));
+  });
+
+  test('fail when nothing was measured at all', () => {
+    const results = judge([]);
+    expect(results.map(({ holds }) => holds)).toEqual(Array(6).fill(false));
+    expect(results[0]?.reason).toBe(`${subjects.oneAgent} was not measured; ${subjects.naive} was not measured`);
+  });
+});

@@ -1,0 +1,165 @@
+/** The README against the product: its examples are executed, its tables compared, its links followed. */
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { quotaTable } from '../../runtime/agent/quotas.ts';
+import { limitTable } from '../../runtime/sandbox/limits.ts';
+import { codeSpans, readDocument, readExamples, readTable, root } from './markdown.ts';
+import { difference } from './matching.ts';
+
+const readme = readDocument('README.md');
+const examples = readExamples(readme);
+const missing = ['bash', 'curl', 'sed', 'grep'].filter((name) => !onPath(name));
+
+describe.skipIf(missing.length > 0)(`examples${missing.length > 0 ? ` (skipped: needs ${missing})` : ''}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cordon-readme-'));
+  const dataDir = join(folder, 'data');
+  const packages = join(folder, 'packages');
+  const service = startService({ CORDON_DATA: dataDir, CORDON_JS_PACKAGES: packages });
+  /** What the first example sets for all others: its lines up to the definition of `api`. */
+  const preamble = examples[0]?.code.slice(0, examples[0].code.indexOf('}\n', examples[0].code.indexOf('api() {')) + 2);
+
+  beforeAll(async () => {
+    mkdirSync(packages);
+    await service.url;
+  });
+  afterAll(async () => {
+    await service.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const example of examples) {
+    if (example.notRun !== undefined) continue;
+    test(`${example.heading}, line ${example.line}`, async () => {
+      const code = example === examples[0] ? example.code : `${preamble}${example.code}`;
+      const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', code], {
+        cwd: root,
+        timeout: 20_000,
+        env: {
+          PATH: process.env.PATH,
+          HOME: folder,
+          TMPDIR: folder,
+          CORDON: await service.url,
+          CORDON_DATA: dataDir,
+          CORDON_JS_PACKAGES: packages,
+        },
+      });
+      expect(example.expected, 'an example shows what it prints').toBeDefined();
+      if (example.expected) expect(difference(example.expected, stdout)).toBeUndefined();
+    });
+  }
+
+  test('the first run is the one that the README begins with, and the service took every example without a fault', () => {
+    expect(examples[0]?.heading).toBe('Cordon');
+    expect(service.log()).not.toMatch(/"level":"error"/);
+  });
+});
+
+test('only the two commands of the clone are not executed here', () => {
+  const left = examples.filter(({ notRun }) => notRun !== undefined).map(({ code }) => code);
+  expect(left).toEqual(['npm start', 'npm test']);
+});
+
+test.each([
+  { what: 'limits', table: limitTable, columns: ['limit', 'default', 'ceiling', 'unit', 'at the limit'] },
+  { what: 'quotas', table: quotaTable, columns: ['quota', 'default', 'ceiling', 'unit', 'what'] },
+])('the table of $what is the one of the code', ({ table, columns }) => {
+  const shown = readTable(readme, columns).map((row) => ({
+    name: codeSpans(row[columns[0] as string] ?? '')[0],
+    default: Number.parseInt(row.default ?? '', 10),
+    ceiling: Number.parseInt(row.ceiling ?? '', 10),
+    unit: row.unit,
+  }));
+  const real = Object.entries(table).map(([name, bound]) => ({
+    name,
+    default: bound.default,
+    ceiling: bound.ceiling,
+    unit: bound.unit,
+  }));
+  expect(shown).toEqual(real);
+});
+
+test('a value beside a number in a table says the same', () => {
+  const units: Record<string, number> = {
+    minute: 60_000,
+    minutes: 60_000,
+    hour: 3_600_000,
+    hours: 3_600_000,
+    MiB: 1024 ** 2,
+    GiB: 1024 ** 3,
+    TiB: 1024 ** 4,
+  };
+  const pairs = [...readme.matchAll(/\| (\d+) \((\d+) (\w+)\)/g)];
+  expect(pairs.length).toBeGreaterThan(10);
+  for (const [, number, count, unit] of pairs) expect(Number(number)).toBe(Number(count) * (units[unit as string] ?? 0));
+});
+
+test('minimum of ramBytes', () => expect(readme).toContain(`from ${limitTable.ramBytes.minimum}`));
+
+test.each(['README.md', 'SECURITY.md', 'SPECIFICATION.md', 'docs/SETTINGS.md'])('the links of %s lead somewhere', (document) => {
+  const targets = [...readDocument(document).matchAll(/\]\(([^)#]+)\)/g)].map((match) => match[1] as string);
+  const broken = targets.filter((target) => !/^https?:/.test(target) && !existsSync(join(root, document, '..', target)));
+  expect(broken).toEqual([]);
+});
+
+test('the README is short enough to read', () => expect(readme.split('\n').length).toBeLessThanOrEqual(380));
+
+describe('how answers are compared', () => {
+  const json = (text: string) => ({ language: 'json' as const, text });
+  test.each([
+    ['{"a": 1}', '{"a":1,"b":2}', true],
+    ['{"a": 1}', '{"a":"1"}', false],
+    ['{"a": 1}', '{}', false],
+    ['{"a": "..."}', '{"a":null}', true],
+    ['{"a": "..."}', '{}', false],
+    ['{"a": "run_..."}', '{"a":"run_1"}', true],
+    ['{"a": "run_..."}', '{"a":"ran"}', false],
+    ['[1]', '[1,2]', false],
+    ['[1, "..."]', '[1,2]', true],
+    ['[1, 2, "..."]', '[1]', false],
+    ['{}', '[]', false],
+    ['{}', 'no JSON', false],
+  ])('%s of %s: %s', (shown, printed, agrees) => {
+    expect(difference(json(shown), printed) === undefined).toBe(agrees);
+  });
+
+  test('text is a pattern over the whole', () => {
+    expect(difference({ language: 'text', text: 'a ... (c)' }, 'a b\nb (c)\r\n')).toBeUndefined();
+    expect(difference({ language: 'text', text: 'a' }, 'a b')).toBeDefined();
+  });
+});
+
+/** The service as `npm start` gives it, on a free port. */
+function startService(env: Record<string, string>) {
+  const child = spawn(process.execPath, [join(root, 'api/main.ts')], {
+    env: { PATH: process.env.PATH ?? '', CORDON_PORT: '0', CORDON_BLANK_WORKERS: '2', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const url = new Promise<string>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk) => {
+        text += chunk;
+        const found = /listens on (http:\/\/[\d.:]+\d)/.exec(text)?.[1];
+        if (found) resolve(found);
+      });
+    void exited.then(() => reject(new Error(`the service ended: ${text}`)));
+  });
+  url.catch(() => {});
+  return {
+    url,
+    log: () => text,
+    async stop() {
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}
+
+function onPath(name: string): boolean {
+  return (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, name)));
+}

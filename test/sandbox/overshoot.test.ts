@@ -1,0 +1,100 @@
+/**
+ * How far `cpuMs` and `ramBytes` are overshot, seen from outside of the worker: CPU time and private memory of its process
+ * in /proc, looked at every few milliseconds. Prints the figures; SPECIFICATION.md has the promises, and each is asserted
+ * with a factor of ten, since a busy machine delays whoever looks.
+ */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Service, startService } from '../api/service.ts';
+import { cpuTicks, workerPids } from '../attacks/processes.ts';
+
+const MiB = 1024 * 1024;
+const FUSE = 10;
+const PROMISED = {
+  /** CPU time beyond `cpuMs`, in ms. */
+  cpu: 100,
+  /** The same where V8 cannot interrupt its own code and the process is killed after a grace of a second. */
+  stubbornCpu: 1500,
+  /** Private memory of the worker beyond its size before the run, as a multiple of `ramBytes`, plus a constant. */
+  ramFactor: 1.5,
+  ramBytes: 128 * MiB,
+};
+
+const endlessWasm = `
+const bytes = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 9, 1, 7, 0, 3, 64, 12, 0, 11, 11]);
+new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.f();`;
+
+const loops: [name: string, code: string, promised: number][] = [
+  ['a loop', 'for (;;);', PROMISED.cpu],
+  ['microtasks', 'const next = () => Promise.resolve().then(next); await next();', PROMISED.cpu],
+  ['a regular expression', "/^(a+)+$/.test('a'.repeat(60) + '!')", PROMISED.cpu],
+  ['WebAssembly', endlessWasm, PROMISED.cpu],
+  ['output', "for (;;) console.log('x');", PROMISED.cpu],
+  ['a multiplication of huge integers', 'let n = 3n; for (;;) n *= n;', PROMISED.stubbornCpu],
+];
+
+const eaters: [name: string, code: string][] = [
+  ['objects', 'const keep = []; for (;;) keep.push({ a: keep.length });'],
+  ['arrays of numbers', 'const keep = []; for (;;) keep.push(new Array(1000).fill(1.5));'],
+  ['strings', "const keep = []; for (let n = 0; ; n++) keep.push(('x' + n).repeat(1000).split('').join(''));"],
+  ['one huge array', 'new Array(2 ** 27).fill(1.5).map((n) => n + 1)'],
+  ['ArrayBuffers', 'const keep = []; for (;;) keep.push(new Uint8Array(1 << 20).fill(1));'],
+  ['WebAssembly memory', 'const m = new WebAssembly.Memory({ initial: 1 }); for (;;) { m.grow(16); new Uint8Array(m.buffer).fill(1); }'],
+];
+
+describe.skipIf(process.platform !== 'linux')('overshoot (skipped where there is no /proc)', () => {
+  let service: Service;
+  const figures: string[] = [];
+
+  beforeAll(async () => {
+    // One worker: the one in /proc is the one of the run.
+    service = await startService({ CORDON_BLANK_WORKERS: '1', CORDON_MAX_WORKERS: '1', CORDON_WORKERS_PER_AGENT: '1' });
+  });
+  afterAll(async () => {
+    await service.close();
+    console.log(`overshoot, seen in /proc:\n${figures.join('\n')}`);
+  });
+
+  test.each(loops)('cpuMs: %s', { timeout: 60_000 }, async (name, code, promised) => {
+    const limits = { cpuMs: 200, wallMs: 30_000 };
+    const { record, cpuMs } = await watched(code, limits);
+    figures.push(`cpuMs 200, ${name}: ${cpuMs} ms used, record says ${record.usage.cpuMs}; ${record.status}`);
+    expect(record).toMatchObject({ status: 'limit_exceeded', error: { limit: 'cpuMs' } });
+    expect(cpuMs - limits.cpuMs).toBeLessThan(FUSE * promised);
+  });
+
+  test.each(eaters)('ramBytes: %s', { timeout: 60_000 }, async (name, code) => {
+    const limits = { ramBytes: 64 * MiB, cpuMs: 20_000, wallMs: 30_000 };
+    const { record, grownBytes } = await watched(code, limits);
+    const MiBs = Math.round(grownBytes / MiB);
+    figures.push(`ramBytes 64 MiB, ${name}: ${MiBs} MiB, ${record.status} after ${record.usage.wallMs} ms`);
+    expect(record).toMatchObject({ status: 'limit_exceeded', error: { limit: 'ramBytes' } });
+    expect(grownBytes).toBeLessThan(FUSE * (PROMISED.ramFactor * limits.ramBytes + PROMISED.ramBytes));
+  });
+
+  /** Runs it in a warm worker and looks at that process meanwhile. */
+  async function watched(code: string, limits: object) {
+    expect((await service.run('1')).json.status).toBe('succeeded');
+    const pid = workerPids()[0] as number;
+    const before = { cpu: cpuTicks(pid), bytes: privateBytes(pid) };
+    let last = before;
+    let peak = before.bytes;
+    const looking = setInterval(() => {
+      try {
+        last = { cpu: cpuTicks(pid), bytes: privateBytes(pid) };
+        peak = Math.max(peak, last.bytes);
+      } catch {
+        // It is gone; the last look stands.
+      }
+    }, 2);
+    const { json: record } = await service.run(code, { limits });
+    clearInterval(looking);
+    return { record, cpuMs: (last.cpu - before.cpu) * 10, grownBytes: peak - before.bytes };
+  }
+});
+
+function privateBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const kB = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? 0);
+  return (kB('RssAnon') + kB('RssShmem')) * 1024;
+}
