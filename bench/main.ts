@@ -52,9 +52,14 @@ async function main(options: Options): Promise<number> {
   try {
     const lab = createLab(processes, options.scale, say);
     const data: Record<string, unknown> = {};
+    const failed: PartName[] = [];
     let comparison: Comparison | undefined;
     for (const name of options.parts) {
-      const part = await parts[name](lab);
+      const part = await parts[name](lab).catch((error: Error) => {
+        say(`bench: ${name} failed: ${error.message}`);
+        failed.push(name);
+      });
+      if (!part) continue;
       if (name === 'compare') comparison = part as Comparison;
       data[name] = part.data;
       for (const table of part.tables) console.log(renderTable(table));
@@ -62,7 +67,11 @@ async function main(options: Options): Promise<number> {
     const bars = comparison ? judge(comparison.rounds, comparison.absent) : [];
     if (bars.length > 0) console.log(renderTable(barTable(bars)));
     if (options.json !== undefined)
-      writeFileSync(options.json, `${JSON.stringify({ machine, scale: options.scale, parts: data, bars }, null, 2)}\n`);
+      writeFileSync(
+        options.json,
+        `${JSON.stringify({ machine, scale: options.scale, parts: data, failed, bars }, null, 2)}\n`,
+      );
+    if (failed.length > 0) return 2;
     return options.check && bars.some(({ holds }) => !holds) ? 1 : 0;
   } finally {
     await processes.close();

@@ -30,7 +30,7 @@ function answerOf(send: ReturnType<typeof requestOf>, expect: string): () => Pro
         answer.on('data', (chunk: string) => (text += chunk));
         answer.on('end', () => {
           if (answer.statusCode === 200 && text.includes(expect)) resolve(text);
-          else reject(new Error(`a wrong answer: ${answer.statusCode} ${text.slice(0, 500)}`));
+          else reject(new Error(`a wrong answer: ${answer.statusCode} ${text.slice(-700)}`));
         });
       }, reject);
     });

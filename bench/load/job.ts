@@ -9,8 +9,7 @@ export interface Target {
   expect: string;
 }
 
-export type Job = { target: Target } & /** Ends early, with at least 10 requests, when `withinMs` is over. */
-(
+export type Job = { target: Target } /** Ends early, with at least 10 requests, when `withinMs` is over. */ & (
   | { kind: 'one-at-a-time'; count: number; withinMs?: number; keepAnswers?: boolean }
   | { kind: 'callers'; callers: number; durationMs: number; keepAnswers?: boolean }
   /** Server-sent events, one stream at a time. */

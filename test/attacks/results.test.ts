@@ -8,6 +8,7 @@ const shown = (name: string, code: string, more: Partial<Attack> = {}): Attack =
   code,
   ends: 'succeeded',
   ...more,
+  limits: { cpuMs: 3000, ...more.limits },
 });
 
 attacks('results', [

@@ -50,9 +50,12 @@ function readFences(markdown: string): Fence[] {
   let heading = '';
   let notRun: string | undefined;
   let open: { language: string; line: number; lines: string[] } | undefined;
-  markdown.split('\n').forEach((text, at) => {
+  for (const [at, text] of markdown.split('\n').entries()) {
     if (open !== undefined) {
-      if (text !== '```') return void open.lines.push(text);
+      if (text !== '```') {
+        open.lines.push(text);
+        continue;
+      }
       const { language, line, lines } = open;
       fences.push({ language, heading, line, text: lines.join('\n'), ...(notRun !== undefined && { notRun }) });
       open = undefined;
@@ -60,7 +63,7 @@ function readFences(markdown: string): Fence[] {
     } else if (text.startsWith('```')) open = { language: text.slice(3), line: at + 1, lines: [] };
     else if (/^#+ /.test(text)) heading = text.replace(/^#+ /, '');
     else notRun = /^<!-- not run: (.+) -->$/.exec(text)?.[1] ?? (text === '' ? notRun : undefined);
-  });
+  }
   return fences;
 }
 

@@ -94,14 +94,22 @@ test('a value beside a number in a table says the same', () => {
   };
   const pairs = [...readme.matchAll(/\| (\d+) \((\d+) (\w+)\)/g)];
   expect(pairs.length).toBeGreaterThan(10);
-  for (const [, number, count, unit] of pairs) expect(Number(number)).toBe(Number(count) * (units[unit as string] ?? 0));
+  for (const [, number, count, unit] of pairs)
+    expect(Number(number)).toBe(Number(count) * (units[unit as string] ?? 0));
 });
 
 test('minimum of ramBytes', () => expect(readme).toContain(`from ${limitTable.ramBytes.minimum}`));
 
-test.each(['README.md', 'SECURITY.md', 'SPECIFICATION.md', 'docs/SETTINGS.md'])('the links of %s lead somewhere', (document) => {
+test.each([
+  'README.md',
+  'SECURITY.md',
+  'SPECIFICATION.md',
+  'docs/SETTINGS.md',
+])('the links of %s lead somewhere', (document) => {
   const targets = [...readDocument(document).matchAll(/\]\(([^)#]+)\)/g)].map((match) => match[1] as string);
-  const broken = targets.filter((target) => !/^https?:/.test(target) && !existsSync(join(root, document, '..', target)));
+  const broken = targets.filter(
+    (target) => !/^https?:/.test(target) && !existsSync(join(root, document, '..', target)),
+  );
   expect(broken).toEqual([]);
 });
 

@@ -52,6 +52,15 @@ test('each file of the walls is named, but for what only builds them', () => {
 
 test('what is not promised is said', () => {
   const text = document.slice(document.indexOf('## What is NOT promised'));
-  for (const word of ['Kernel', 'side channels', 'Timing', 'maintenance mode', 'cgroup v2', 'arm64', 'macOS', 'ramPeakBytes'])
+  for (const word of [
+    'Kernel',
+    'side channels',
+    'Timing',
+    'maintenance mode',
+    'cgroup v2',
+    'arm64',
+    'macOS',
+    'ramPeakBytes',
+  ])
     expect(text).toContain(word);
 });

@@ -50,10 +50,17 @@ test.each(entries)('%s: what is taken', (name, { env }) => {
 });
 
 test('a size or time in words beside a number says the same', () => {
-  const units: Record<string, number> = { seconds: 1000, minute: 60_000, days: 86_400_000, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+  const units: Record<string, number> = {
+    seconds: 1000,
+    minute: 60_000,
+    days: 86_400_000,
+    MiB: 1024 ** 2,
+    GiB: 1024 ** 3,
+  };
   const pairs = [...document.matchAll(/\| `(\d+)` \((\d+) (\w+)\)/g)];
   expect(pairs.length).toBeGreaterThan(5);
-  for (const [, number, count, unit] of pairs) expect(Number(number)).toBe(Number(count) * (units[unit as string] ?? 0));
+  for (const [, number, count, unit] of pairs)
+    expect(Number(number)).toBe(Number(count) * (units[unit as string] ?? 0));
 });
 
 test('every variable that the documents name exists', () => {

@@ -26,6 +26,7 @@ export interface Worker {
   reserved: number;
   /** Takes no further run: it ended one uncleanly, broke the protocol or died. */
   readonly retired: boolean;
+  /** Of `performance.now()`: when it last ended a run. */
   idleSince: number;
   execute(program: Program, host: GuestHost): Execution;
   /** Ends it when it uses CPU that no run of it was allowed. Call now and then. */
@@ -156,7 +157,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     const ranOut = 'error' in outcome && outcome.error.limit === 'ramBytes';
     if (ranOut) usage.ramPeakBytes = Math.max(usage.ramPeakBytes, entry.program.limits.ramBytes);
     entries.delete(entry.program.runId);
-    worker.idleSince = Date.now();
+    worker.idleSince = performance.now();
     entry.settle({ outcome, usage });
   }
 
@@ -198,7 +199,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     owner: undefined,
     ready: ready.promise,
     reserved: 0,
-    idleSince: Date.now(),
+    idleSince: performance.now(),
     get running() {
       return entries.size;
     },

@@ -104,10 +104,13 @@ export function createWorkerPool(options: PoolOptions) {
 
   function inspect(): void {
     for (const worker of workers) worker.checkCpu();
-    const before = Date.now() - options.idleMs;
+    const before = performance.now() - options.idleMs;
     for (const mine of owned.values())
       for (const worker of mine) if (load(worker) === 0 && worker.idleSince < before) worker.kill();
   }
+
+  /** Less loaded, or idle for longer: it has had time to make isolates ahead. */
+  const isFresher = (a: Worker, b: Worker) => load(a) < load(b) || (load(a) === load(b) && a.idleSince < b.idleSince);
 
   /** The worker for one more run of this owner, or undefined when it must wait for a blank one. */
   function pick(owner: Owner): Worker | undefined {
@@ -118,7 +121,7 @@ export function createWorkerPool(options: PoolOptions) {
     for (const worker of mine) {
       if (worker.retired) continue;
       usable++;
-      if (!best || load(worker) < load(best)) best = worker;
+      if (!best || isFresher(worker, best)) best = worker;
     }
     if (best && (load(best) === 0 || usable >= options.workersPerAgent || blank.length === 0)) return best;
     const fresh = blank.shift();

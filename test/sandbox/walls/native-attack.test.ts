@@ -17,17 +17,21 @@ const bytes = 'bytes' in compiled ? compiled.bytes : Buffer.alloc(0);
 describe.skipIf(missing !== '')(
   `native code in a worker, as if V8 were broken${missing && ` (skipped: needs ${missing})`}`,
   () => {
-    it('finds no file, network, process, key or kernel door, and dies at its memory cap', {
-      timeout: 20_000,
-    }, async () => {
-      const finding = await attack(bytes, 'execve');
-      expect(finding.native.get('end')).toBe('done');
-      expect(finding.native.size).toBeGreaterThanOrEqual(85);
-      expect(breaches(finding)).toEqual([]);
-      expect(finding.reached).toBe(0);
-      expect(finding.native.get('execve')).toBe('EPERM');
-      for (const promise of Object.values(promises)) promise(finding);
-    });
+    it(
+      'finds no file, network, process, key or kernel door, and dies at its memory cap',
+      {
+        timeout: 20_000,
+      },
+      async () => {
+        const finding = await attack(bytes, 'execve');
+        expect(finding.native.get('end')).toBe('done');
+        expect(finding.native.size).toBeGreaterThanOrEqual(85);
+        expect(breaches(finding)).toEqual([]);
+        expect(finding.reached).toBe(0);
+        expect(finding.native.get('execve')).toBe('EPERM');
+        for (const promise of Object.values(promises)) promise(finding);
+      },
+    );
 
     it.skipIf(process.arch !== 'x64').each(['x32', 'i386'])(
       '%s system calls end the process',

@@ -16,8 +16,12 @@ const IDLE_TICKS = 5;
 
 interface Watched {
   limits: Limits;
+  /** The isolate's own clock at the last look: it also runs while its thread waits for a core. */
+  clockMs: number;
+  /** CPU time charged: the process's, shared out by those clocks. */
   cpuMs: number;
   growth: number;
+  peakGrowth: number;
   reported: number;
   idleTicks: number;
 }
@@ -32,29 +36,46 @@ export interface CountEvents {
 /** The kernel's own count in bytes; the present size would need /proc, which the jail does not have. */
 const peakResident = () => process.resourceUsage().maxRSS * 1024;
 
+/** CPU time of this process and all its threads, in milliseconds. */
+function processCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 export function watchCounts(runs: Map<string, GuestRun>, events: CountEvents) {
   const watched = new Map<string, Watched>();
   let timer: NodeJS.Timeout | undefined;
   let resident = 0;
+  let cpuSeen = 0;
+
+  /** Charges what was used since the last look to the runs that had a thread in their isolate meanwhile. */
+  function charge(): { run: GuestRun; entry: Watched; spentMs: number; share: number }[] {
+    const cpuNow = processCpuMs();
+    const used = cpuNow - cpuSeen;
+    cpuSeen = cpuNow;
+    const looks = [...watched].flatMap(([id, entry]) => {
+      const run = runs.get(id);
+      if (!run) return [];
+      const spentMs = run.clockMs() - entry.clockMs;
+      entry.clockMs += spentMs;
+      return [{ run, entry, spentMs, share: 0 }];
+    });
+    const all = looks.reduce((sum, { spentMs }) => sum + spentMs, 0);
+    for (const look of looks) {
+      look.share = all > 0 ? look.spentMs / all : 0;
+      look.entry.cpuMs += Math.min(look.spentMs, used * look.share);
+    }
+    return looks;
+  }
 
   function tick(): void {
     const now = peakResident();
     const grown = now - resident;
     resident = now;
-    let allCpu = 0;
-    const used: [GuestRun, Watched, number][] = [];
-    for (const [id, entry] of watched) {
-      const run = runs.get(id);
-      if (!run) continue;
-      const cpuMs = run.cpuMs();
-      const spent = cpuMs - entry.cpuMs;
-      entry.cpuMs = cpuMs;
-      allCpu += spent;
-      used.push([run, entry, spent]);
-      noteIdle(id, entry, spent);
-    }
-    for (const [run, entry, spent] of used) {
-      if (allCpu > 0) entry.growth = Math.max(0, entry.growth + (grown * spent) / allCpu);
+    for (const { run, entry, spentMs, share } of charge()) {
+      entry.growth += grown * share;
+      entry.peakGrowth = Math.max(entry.peakGrowth, entry.growth);
+      noteIdle(run.id, entry, spentMs);
       if (Math.abs(entry.growth - entry.reported) > REPORT_BYTES) {
         entry.reported = entry.growth;
         events.onGrowth(run.id, Math.round(entry.growth));
@@ -76,10 +97,18 @@ export function watchCounts(runs: Map<string, GuestRun>, events: CountEvents) {
 
   return {
     started(run: string, limits: Limits): void {
-      watched.set(run, { limits, cpuMs: 0, growth: 0, reported: 0, idleTicks: 0 });
+      if (watched.size > 0) charge();
+      else cpuSeen = processCpuMs();
+      watched.set(run, { limits, clockMs: 0, cpuMs: 0, growth: 0, peakGrowth: 0, reported: 0, idleTicks: 0 });
       if (timer) return;
       resident = peakResident();
       timer = setInterval(tick, TICK_MS);
+    },
+    /** What the run has used up to now: CPU time in milliseconds, and the most memory it made the process grow by. */
+    used(run: string): { cpuMs: number; growthBytes: number } {
+      charge();
+      const entry = watched.get(run);
+      return { cpuMs: entry?.cpuMs ?? 0, growthBytes: Math.round(entry?.peakGrowth ?? 0) };
     },
     ended(run: string): void {
       watched.delete(run);

@@ -12,8 +12,8 @@ import type { Transformed, Transformer } from './transformer.ts';
 
 export interface GuestRun {
   readonly id: string;
-  /** CPU time used so far, in milliseconds. */
-  cpuMs(): number;
+  /** Milliseconds that threads spent in its isolates: CPU time, and waiting for a core. */
+  clockMs(): number;
   /** isolated-vm gave the isolate up at its memory limit; V8 may take seconds to notice, or never. */
   readonly lost: boolean;
   /** A reply of the host to a call. */
@@ -35,6 +35,8 @@ interface Deps {
   isolates: BlankIsolates;
   transformer: Transformer;
   channel: Channel;
+  /** What it has used: count-watch.ts knows. */
+  used: () => { cpuMs: number; growthBytes: number };
   onEnd: (ended: Ended) => void;
 }
 
@@ -56,7 +58,7 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
   const calls = new Map<number, (reply: HostReply, bytes: Buffer | undefined) => void>();
   const callsWaiting: (() => void)[] = [];
   let nextCall = 1;
-  let transformCpuMs = 0;
+  let transformMs = 0;
   let ended = false;
   /** A task failed with a promise that nobody handled: the only end that counts is the one that this makes. */
   let failing = false;
@@ -66,10 +68,10 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     tooMany: () => finishAtLimit('hostCalls', 'too many timers'),
   });
 
-  let lastCpuMs = 0;
-  function cpuMs(): number {
-    if (!blank.isolate.isDisposed && blank.catastrophe === undefined) lastCpuMs = Number(blank.isolate.cpuTime) / 1e6;
-    return transformCpuMs + lastCpuMs;
+  let lastClockMs = 0;
+  function clockMs(): number {
+    if (!blank.isolate.isDisposed && blank.catastrophe === undefined) lastClockMs = Number(blank.isolate.cpuTime) / 1e6;
+    return transformMs + lastClockMs;
   }
   /** Tasks of the isolate that have not come back. */
   const tasks = new Set<Promise<unknown>>();
@@ -122,8 +124,9 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     source: string;
     role: 'main' | 'module';
   }): Promise<Transformed | undefined> {
-    const end = await transformer.transform(file, Math.ceil(start.limits.cpuMs - cpuMs()));
-    transformCpuMs += end.cpuMs;
+    const left = start.limits.cpuMs - deps.used().cpuMs;
+    const end = await transformer.transform(file, { cpuMs: left, ramBytes: start.limits.ramBytes });
+    transformMs += end.clockMs;
     if ('done' in end) return end.done;
     finishAtLimit(end.limit, 'while the source was parsed');
     return undefined;
@@ -188,13 +191,14 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     ended = true;
     timers.close();
     output.flush();
-    const used = cpuMs();
-    const ramPeakBytes = how.unclean ? 0 : memoryNow();
-    if (blank.catastrophe !== undefined) return deps.onEnd({ ...how, cpuMs: used, ramPeakBytes });
+    clockMs();
+    const { cpuMs, growthBytes } = deps.used();
+    const ramPeakBytes = Math.max(growthBytes, how.unclean ? 0 : memoryNow());
+    if (blank.catastrophe !== undefined) return deps.onEnd({ ...how, cpuMs, ramPeakBytes });
     blank.dispose();
-    if (tasks.size === 0) return deps.onEnd({ ...how, cpuMs: used, ramPeakBytes });
-    if (how.end !== undefined && how.unclean) channel.send({ t: 'ending', run, end: how.end, cpuMs: used });
-    void Promise.allSettled(tasks).then(() => deps.onEnd({ ...how, cpuMs: used, ramPeakBytes }));
+    if (tasks.size === 0) return deps.onEnd({ ...how, cpuMs, ramPeakBytes });
+    if (how.end !== undefined && how.unclean) channel.send({ t: 'ending', run, end: how.end, cpuMs });
+    void Promise.allSettled(tasks).then(() => deps.onEnd({ ...how, cpuMs, ramPeakBytes }));
   }
 
   function memoryNow(): number {
@@ -221,7 +225,7 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
   void execute();
   return {
     id: run,
-    cpuMs,
+    clockMs,
     get lost() {
       return !ended && blank.isolate.isDisposed;
     },

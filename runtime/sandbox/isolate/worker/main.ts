@@ -42,8 +42,8 @@ function receive(message: HostMessage, bytes: Buffer | undefined): void {
     channel.send({ t: 'ended', run, ...ended } as never);
     setImmediate(refillWhileIdle);
   };
-  runs.set(run, startGuestRun(message, { isolates, transformer, channel, onEnd }));
   counts.started(run, message.limits);
+  runs.set(run, startGuestRun(message, { isolates, transformer, channel, used: () => counts.used(run), onEnd }));
 }
 
 /** One isolate a turn: a run that arrives meanwhile waits for one at most. */

@@ -26,7 +26,8 @@ export type Transformed =
     }
   | { ok: false; broken?: boolean; error: { name: string; message: string; stack?: string } };
 
-export type TransformEnd = { done: Transformed; cpuMs: number } | { limit: 'cpuMs' | 'ramBytes'; cpuMs: number };
+/** `clockMs`: how long a thread was in the transformer for it. */
+export type TransformEnd = { done: Transformed; clockMs: number } | { limit: 'cpuMs' | 'ramBytes'; clockMs: number };
 
 interface Parser {
   isolate: Isolate;
@@ -34,26 +35,43 @@ interface Parser {
   transform: Reference;
 }
 
-const RAM_MIB = 512;
+const MiB = 1024 * 1024;
+/** The transformer's own code, swc's WebAssembly among it. */
+const OWN_MIB = 96;
+/** A syntax tree takes up to some hundred times the source: this much source fits beside the transformer's own code. */
+const SMALL_CHARS = 64 * 1024;
 const KEPT = 64;
-const KEPT_CHARS = 64 * 1024;
 
 export function createTransformer(ivm: Ivm, assets: Assets) {
   let parser: Parser | undefined;
   /** Agents send the same program again and again: the last few results, for this one agent. */
   const kept = new Map<string, Transformed>();
 
-  function makeParser(): Parser {
-    const isolate = new ivm.Isolate({ memoryLimit: RAM_MIB, onCatastrophicError: () => discard() });
+  function makeParser(ramMiB = OWN_MIB): Parser {
+    const isolate = new ivm.Isolate({ memoryLimit: ramMiB, onCatastrophicError: () => discard(made) });
     const context = isolate.createContextSync();
     context.evalSync(assets.get('transformer.js'), { filename: 'cordon:transformer' });
     const transform = context.global.getSync('transform', { reference: true }) as unknown as Reference;
-    return { isolate, context, transform };
+    const made: Parser = { isolate, context, transform };
+    return made;
   }
 
-  function discard(): void {
-    if (parser && !parser.isolate.isDisposed) parser.isolate.dispose();
-    parser = undefined;
+  function discard(broken: Parser): void {
+    if (!broken.isolate.isDisposed) broken.isolate.dispose();
+    if (parser === broken) parser = undefined;
+  }
+
+  async function ask({ isolate, context, transform }: Parser, file: SourceFile, timeout: number): Promise<Transformed> {
+    const once = async () => {
+      const text = await transform.apply(undefined, [JSON.stringify(file)], { timeout });
+      return JSON.parse(text as string) as Transformed | { needs: string };
+    };
+    const first = await once();
+    if (!('needs' in first)) return first;
+    const script = await isolate.compileScript(assets.get(first.needs), { filename: 'cordon:typescript' });
+    await script.run(context);
+    script.release();
+    return (await once()) as Transformed;
   }
 
   return {
@@ -62,39 +80,28 @@ export function createTransformer(ivm: Ivm, assets: Assets) {
       parser ??= makeParser();
     },
 
-    /** `timeoutMs`: what is left of the run's CPU time. Never rejects. */
-    async transform(file: SourceFile, timeoutMs: number): Promise<TransformEnd> {
+    /** Under what is left of the run's limits; large sources in an isolate of their own. Never rejects. */
+    async transform(file: SourceFile, left: { cpuMs: number; ramBytes: number }): Promise<TransformEnd> {
       const key = `${file.role} ${file.path}\n${file.source}`;
       const known = kept.get(key);
-      if (known) return { done: known, cpuMs: 0 };
-      parser ??= makeParser();
-      const used = parser;
+      if (known) return { done: known, clockMs: 0 };
+      const isLarge = file.source.length > SMALL_CHARS;
+      if (!isLarge) parser ??= makeParser();
+      const used = isLarge ? makeParser(Math.ceil(left.ramBytes / MiB) + OWN_MIB) : (parser as Parser);
       const before = used.isolate.cpuTime;
-      const cpuMs = () => (used.isolate.isDisposed ? timeoutMs : Number(used.isolate.cpuTime - before) / 1e6);
+      // isolated-vm's timeout is of the wall clock: on a busy machine CPU time takes longer.
+      const timeout = Math.max(1, Math.ceil(left.cpuMs * 2 + 1000));
+      const clockMs = () => (used.isolate.isDisposed ? timeout : Number(used.isolate.cpuTime - before) / 1e6);
       try {
-        const ask = async () => {
-          const text = await used.transform.apply(undefined, [JSON.stringify(file)], {
-            timeout: Math.max(1, timeoutMs),
-          });
-          return JSON.parse(text as string) as Transformed | { needs: string };
-        };
-        let done = await ask();
-        if ('needs' in done) {
-          const script = await used.isolate.compileScript(assets.get(done.needs), { filename: 'cordon:typescript' });
-          await script.run(used.context);
-          script.release();
-          done = (await ask()) as Transformed;
-        }
-        const end = { done, cpuMs: cpuMs() };
-        if (!done.ok && done.broken) discard();
-        else if (key.length <= KEPT_CHARS) remember(key, done);
+        const done = await ask(used, file, timeout);
+        const end = { done, clockMs: clockMs() };
+        if (isLarge || (!done.ok && done.broken)) discard(used);
+        if (key.length <= SMALL_CHARS && (done.ok || !done.broken)) remember(key, done);
         return end;
       } catch (error) {
-        const end = {
-          limit: /timed out/.test(String(error)) ? ('cpuMs' as const) : ('ramBytes' as const),
-          cpuMs: cpuMs(),
-        };
-        discard();
+        const limit = /timed out/.test(String(error)) ? ('cpuMs' as const) : ('ramBytes' as const);
+        const end = { limit, clockMs: clockMs() };
+        discard(used);
         return end;
       }
     },
