@@ -75,6 +75,9 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
   const clock = systemClock;
   const dataDir = await openDataDir(config.dataDir);
   const { durability, minimumFreeBytes } = config;
+  // Proving the walls takes longest: the store opens meanwhile.
+  const startingDriver = isolateDriver ? Promise.resolve(isolateDriver) : startDriver(config, log);
+  startingDriver.catch(() => {});
   const store = await openStore({ dir: dataDir.storeDir, durability, minimumFreeBytes });
   const tenants = createTenants({ store, clock });
   const keys = createKeys({ store, clock });
@@ -90,17 +93,7 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
   const liveRuns = new Map<string, LiveRun>();
   const drainedNow = Promise.withResolvers<undefined>();
   const runStore = createRunStore(store);
-  const driver =
-    isolateDriver ??
-    (await createIsolateDriver({
-      requireWalls: config.requireWalls,
-      blankWorkers: config.blankWorkers,
-      maxWorkers: config.maxWorkers,
-      workersPerAgent: config.workersPerAgent,
-      workerIdleMs: config.workerIdleMs,
-      workerRamBytes: config.workerRamBytes,
-      onWorkerLost: (detail) => log.warn({ detail }, 'a worker process was lost'),
-    }));
+  const driver = await startingDriver;
   for (const wall of driver.report().walls)
     if (!wall.stands) log.warn({ wall: wall.name, detail: wall.detail }, 'a wall does not stand on this machine');
 
@@ -275,3 +268,14 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
     },
   };
 }
+
+const startDriver = (config: Config, log: Log): Promise<Driver> =>
+  createIsolateDriver({
+    requireWalls: config.requireWalls,
+    blankWorkers: config.blankWorkers,
+    maxWorkers: config.maxWorkers,
+    workersPerAgent: config.workersPerAgent,
+    workerIdleMs: config.workerIdleMs,
+    workerRamBytes: config.workerRamBytes,
+    onWorkerLost: (detail) => log.warn({ detail }, 'a worker process was lost'),
+  });

@@ -7,11 +7,23 @@ export function createEventLog(clock: Clock) {
   const events: RunEvent[] = [];
   let wake = Promise.withResolvers<void>();
   let closed = false;
+  let lastMs = 0;
+  let lastAt = '';
+
+  /** Many events share a millisecond: its text is made once. */
+  function at(): string {
+    const now = clock.now();
+    if (now !== lastMs) {
+      lastMs = now;
+      lastAt = isoTime(now);
+    }
+    return lastAt;
+  }
 
   return {
     events: events as readonly RunEvent[],
     append(type: RunEventType, data: JsonObject = {}): RunEvent {
-      const event = { seq: events.length + 1, at: isoTime(clock.now()), type, ...data } as RunEvent;
+      const event = { seq: events.length + 1, at: at(), type, ...data } as RunEvent;
       events.push(event);
       const waiting = wake;
       wake = Promise.withResolvers();
@@ -26,10 +38,10 @@ export function createEventLog(clock: Clock) {
     /** Every event after `afterSeq`, then each new one, until the log is closed or `signal` aborts. */
     async *follow(afterSeq: number, signal: AbortSignal): AsyncGenerator<RunEvent> {
       const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-      for (let at = afterSeq; !signal.aborted; ) {
-        const next = events[at];
+      for (let index = afterSeq; !signal.aborted; ) {
+        const next = events[index];
         if (next) {
-          at++;
+          index++;
           yield next;
         } else if (closed) return;
         else await Promise.race([wake.promise, aborted]);

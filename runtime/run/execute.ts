@@ -56,7 +56,6 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
 
   const leasing = live.step('lease');
   const lease = await deps.driver.lease(owner, record.limits, live.signal).finally(() => leasing.end());
-  const startedAtMs = deps.clock.now();
   try {
     const { files, memory } = await deps.open(live);
     const host = createGuestHost({ live, files, memory, packages: deps.packages, waiting: place.waiting });
@@ -64,6 +63,7 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
       await live.durable;
       await files.place(request.files);
     }
+    const startedAtMs = deps.clock.now();
     record.status = 'running';
     record.startedAt = isoTime(startedAtMs);
     record.walls = lease.walls;
@@ -141,26 +141,36 @@ const RETRY_RECORD_MS = 1000;
 
 /** The end is durable before anyone is told. While the disk refuses it, it is tried again: a finished run is never lost silently. */
 async function settle(live: LiveRun, ended: SettledEnd, savedEvents: number, deps: ExecuteDeps): Promise<void> {
+  const again = (what: string) => (error: unknown) =>
+    deps.log.error({ runId: live.record.id, error }, `${what}; it is tried again`);
   const settling = live.step('settle');
-  const record = await terminalRecord(live, ended);
+  const record = await untilDone(() => terminalRecord(live, ended), again('the files of a run could not be flushed'));
   settling.end();
   live.trace.end({ attributes: { status: record.status } });
-  const source =
-    live.request.files.length === 0 ? undefined : { code: live.request.code, input: live.request.input as never };
   await live.durable.catch(() => {});
-  while (!live.refused) {
-    try {
-      await deps.runStore.finished(record, live.events.events.slice(savedEvents), source);
-      break;
-    } catch (error) {
-      deps.log.error({ runId: record.id, error }, 'the end of a run could not be recorded; it is tried again');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_RECORD_MS));
-    }
-  }
+  const write = () => deps.runStore.finished(record, live.events.events.slice(savedEvents), sourceToKeep(live));
+  if (!live.refused) await untilDone(write, again('the end of a run could not be recorded'));
   const { wallMs, queueMs, cpuMs } = record.usage;
   deps.metrics.runFinished({ status: record.status, language: record.language, wallMs, queueMs, cpuMs });
   live.finish(record);
 }
+
+async function untilDone<T>(work: () => Promise<T>, onError: (error: unknown) => void): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      onError(error);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_RECORD_MS));
+    }
+  }
+}
+
+/** Code and input stay; the request's files have served. Undefined: there is nothing to drop. */
+const sourceToKeep = ({ request }: LiveRun) =>
+  request.files.length === 0
+    ? undefined
+    : { code: request.code, ...(request.input === undefined ? {} : { input: request.input }) };
 
 async function terminalRecord(live: LiveRun, ended: SettledEnd): Promise<RunRecord> {
   const { record } = live;

@@ -58,6 +58,5 @@ async function requeue(tenant: string, id: string, deps: SubmitDeps): Promise<vo
     createLiveRun({ record: { ...record, traceId: trace.traceId }, request, trace, clock: deps.clock }),
     agent,
     deps,
-    false,
   );
 }

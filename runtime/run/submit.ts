@@ -46,6 +46,7 @@ export async function submit(
   options: SubmitOptions,
   deps: SubmitDeps,
 ): Promise<{ id: string; reused: boolean }> {
+  const receivedAtMs = performance.timeOrigin + performance.now();
   const agent = await deps.agents.get({ tenant: request.tenant, agent: request.agent });
   const trace = deps.telemetry.startRun(options.trace, { agent: request.agent, language: request.language });
   const scope = options.idempotency && { tenant: request.tenant, route: ROUTE, key: options.idempotency.key };
@@ -66,7 +67,7 @@ export async function submit(
   if (live) {
     deps.rate.add(agentKey(agent));
     live.durable = admitted;
-    begin(live, agent, deps, true);
+    begin(live, agent, deps, receivedAtMs);
   }
   try {
     await admitted;
@@ -77,15 +78,15 @@ export async function submit(
   return live ? { id: live.record.id, reused: false } : { id: earlier as string, reused: true };
 }
 
-/** Puts an admitted run into the queue. `fresh`: its admission already says whether it started. */
-export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, fresh: boolean): void {
+/** Puts an admitted run into the queue. `receivedAtMs` undefined: it was admitted before a restart, as a queued one. */
+export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, receivedAtMs?: number): void {
   const { record } = live;
   const key = agentKey(agent);
   deps.liveRuns.set(record.id, live);
   void live.finished.then(() => deps.liveRuns.delete(record.id));
-  const atOnce = fresh && deps.queue.isFree(key, agent.quotas.concurrentRuns);
+  const atOnce = receivedAtMs !== undefined && deps.queue.isFree(key, agent.quotas.concurrentRuns);
   live.events.append('queued');
-  live.step('admission', Date.parse(record.createdAt)).end();
+  if (receivedAtMs !== undefined) live.step('admission', receivedAtMs).end();
   const waiting = live.step('queue');
 
   const queued: QueuedRun = {

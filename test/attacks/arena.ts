@@ -62,7 +62,14 @@ const kept = await memory.get('secret');
 export default { sum: input.numbers.reduce((a, b) => a + b, 0), kept, file: readFileSync('secret.txt', 'utf8') };
 `;
 
-export async function openArena(options: { without?: WallName; env?: Record<string, string> } = {}) {
+export async function openArena(
+  options: {
+    without?: WallName;
+    env?: Record<string, string>;
+    /** How long a process may take to end before it is a stray. */
+    strayWaitMs?: number;
+  } = {},
+) {
   const secret = `canary-${randomBytes(12).toString('hex')}`;
   const dataDir = mkdtempSync(join(tmpdir(), 'cordon-arena-'));
   // Outside of the data directory, and readable for every user of the machine.
@@ -144,7 +151,7 @@ export async function openArena(options: { without?: WallName; env?: Record<stri
     expect((await call('GET', '/v1/agents/victim/files/secret.txt')).text).toBe(secret);
     expect((await call('GET', '/v1/agents/victim/files/')).json.items).toHaveLength(1);
     expect(Object.keys(Object.prototype), 'the service itself was polluted').toEqual([]);
-    await expectNoStrays();
+    await expectNoStrays(options.strayWaitMs);
   }
 
   let attackers = 0;
@@ -224,9 +231,9 @@ export async function openArena(options: { without?: WallName; env?: Record<stri
   };
 }
 
-/** A worker whose service was killed elsewhere on this machine is nobody's for some milliseconds: what stays is a stray. */
-async function expectNoStrays(): Promise<void> {
-  for (let left = 20; strays().length > 0 && left > 0; left--) await sleep(100);
+/** A worker whose service was killed by another test is nobody's for some milliseconds: what stays is a stray. */
+async function expectNoStrays(waitMs = 6000): Promise<void> {
+  for (let waited = 0; strays().length > 0 && waited < waitMs; waited += 100) await sleep(100);
   expect(strays()).toEqual([]);
 }
 

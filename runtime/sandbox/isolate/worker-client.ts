@@ -58,6 +58,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
   let retired = false;
   let gone = false;
   let dismissed = false;
+  let corked = false;
   let idleCounted = false;
   let reading: Promise<unknown> = Promise.resolve();
   let offence = '';
@@ -67,6 +68,15 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
 
   function send(message: HostMessage, bytes?: Uint8Array): void {
     if (gone) return;
+    // What one turn of the event loop sends goes out in one write: each wakes the worker.
+    if (!corked) {
+      corked = true;
+      process.channel.cork();
+      globalThis.process.nextTick(() => {
+        corked = false;
+        process.channel.uncork();
+      });
+    }
     process.channel.write(encodeFrame(message, bytes));
     if (process.channel.writableLength > MAX_UNREAD_BYTES) condemn('it does not read what it asked for');
   }

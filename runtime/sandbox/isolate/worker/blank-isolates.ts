@@ -19,6 +19,8 @@ export interface BlankIsolate {
 export interface GuestBridge {
   post(json: string, bytes: ArrayBuffer | undefined): void;
   ask(json: string, bytes: ArrayBuffer | undefined): Promise<{ json: string; bytes?: ArrayBuffer }>;
+  /** The guest called this process: its time here is on the guest's account. */
+  crossed(): void;
   catastrophe(): void;
 }
 
@@ -69,16 +71,26 @@ export function createBlankIsolates(ivm: Ivm, assets: Assets, options: { stock: 
   function openDoors(isolate: Isolate, context: Context, bridge: () => GuestBridge | undefined): Reference {
     const { global } = context;
     const ask = async (json: string, bytes?: ArrayBuffer) => {
+      bridge()?.crossed();
       const answer = await bridge()?.ask(json, bytes);
       if (answer?.bytes === undefined) return answer?.json;
       return new ivm.ExternalCopy({ json: answer.json, bytes: answer.bytes }).copyInto({ release: true });
     };
-    const post = (json: string, bytes?: ArrayBuffer) => bridge()?.post(json, bytes);
+    const post = (json: string, bytes?: ArrayBuffer) => {
+      bridge()?.crossed();
+      bridge()?.post(json, bytes);
+    };
+    const counted =
+      <A, R>(answer: (given: A) => R) =>
+      (given: A) => {
+        bridge()?.crossed();
+        return answer(given);
+      };
     global.setSync('$post', new ivm.Callback(post, { ignored: true }));
     global.setSync('$ask', new ivm.Reference(ask));
-    global.setSync('$asset', new ivm.Callback((name: string) => assets.get(`lazy/${name}.js`)));
-    global.setSync('$now', new ivm.Callback(() => performance.now()));
-    global.setSync('$random', new ivm.Callback(randomArrayBuffer));
+    global.setSync('$asset', new ivm.Callback(counted((name: string) => assets.get(`lazy/${name}.js`))));
+    global.setSync('$now', new ivm.Callback(counted(() => performance.now())));
+    global.setSync('$random', new ivm.Callback(counted(randomArrayBuffer)));
     const script = isolate.compileScriptSync(prelude, { filename: PRELUDE, ...(cachedData ? { cachedData } : {}) });
     return script.runSync(context, { reference: true }) as unknown as Reference;
   }

@@ -45,13 +45,14 @@ function processCpuMs(): number {
 export function watchCounts(runs: Map<string, GuestRun>, events: CountEvents) {
   const watched = new Map<string, Watched>();
   let timer: NodeJS.Timeout | undefined;
-  let resident = 0;
-  let cpuSeen = 0;
+  /** Undefined until the first tick: most runs are over before, and asking the kernel costs more than they do. */
+  let resident: number | undefined;
+  let cpuSeen: number | undefined;
 
   /** Charges what was used since the last look to the runs that had a thread in their isolate meanwhile. */
   function charge(): { run: GuestRun; entry: Watched; spentMs: number; share: number }[] {
     const cpuNow = processCpuMs();
-    const used = cpuNow - cpuSeen;
+    const used = cpuNow - (cpuSeen ?? Number.NEGATIVE_INFINITY);
     cpuSeen = cpuNow;
     const looks = [...watched].flatMap(([id, entry]) => {
       const run = runs.get(id);
@@ -63,14 +64,14 @@ export function watchCounts(runs: Map<string, GuestRun>, events: CountEvents) {
     const all = looks.reduce((sum, { spentMs }) => sum + spentMs, 0);
     for (const look of looks) {
       look.share = all > 0 ? look.spentMs / all : 0;
-      look.entry.cpuMs += Math.min(look.spentMs, used * look.share);
+      look.entry.cpuMs += look.share === 0 ? 0 : Math.min(look.spentMs, used * look.share);
     }
     return looks;
   }
 
   function tick(): void {
     const now = peakResident();
-    const grown = now - resident;
+    const grown = now - (resident ?? now);
     resident = now;
     for (const { run, entry, spentMs, share } of charge()) {
       entry.growth += grown * share;
@@ -97,24 +98,21 @@ export function watchCounts(runs: Map<string, GuestRun>, events: CountEvents) {
 
   return {
     started(run: string, limits: Limits): void {
-      if (watched.size > 0) charge();
-      else cpuSeen = processCpuMs();
       watched.set(run, { limits, clockMs: 0, cpuMs: 0, growth: 0, peakGrowth: 0, reported: 0, idleTicks: 0 });
-      if (timer) return;
-      resident = peakResident();
-      timer = setInterval(tick, TICK_MS);
+      timer ??= setInterval(tick, TICK_MS);
     },
     /** What the run has used up to now: CPU time in milliseconds, and the most memory it made the process grow by. */
     used(run: string): { cpuMs: number; growthBytes: number } {
-      charge();
       const entry = watched.get(run);
+      if (cpuSeen === undefined) return { cpuMs: runs.get(run)?.clockMs() ?? 0, growthBytes: 0 };
+      charge();
       return { cpuMs: entry?.cpuMs ?? 0, growthBytes: Math.round(entry?.peakGrowth ?? 0) };
     },
     ended(run: string): void {
       watched.delete(run);
       if (watched.size > 0) return;
       clearInterval(timer);
-      timer = undefined;
+      timer = resident = cpuSeen = undefined;
     },
   };
 }

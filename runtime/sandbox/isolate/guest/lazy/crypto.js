@@ -2,7 +2,20 @@
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 
-const { random } = cordon;
+// Entropy comes in larger pieces: each call of the host costs as much as a thousand bytes of it.
+const POOL = 1024;
+let pool = new Uint8Array(0);
+let taken = 0;
+function random(length) {
+  if (length > POOL) return cordon.random(length);
+  if (taken + length > pool.length) {
+    pool = new Uint8Array(cordon.random(POOL));
+    taken = 0;
+  }
+  taken += length;
+  return pool.slice(taken - length, taken);
+}
+
 const { bytesOf } = cordon.lazy('result');
 const hashes = { __proto__: null, 'SHA-1': sha1, 'SHA-256': sha256, 'SHA-384': sha384, 'SHA-512': sha512 };
 const integers = /^(Big)?(Int|Uint)(8|16|32|64)(Clamped)?Array$/;
