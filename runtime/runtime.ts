@@ -96,6 +96,8 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
   const driver = await startingDriver;
   for (const wall of driver.report().walls)
     if (!wall.stands) log.warn({ wall: wall.name, detail: wall.detail }, 'a wall does not stand on this machine');
+  const { available, reason } = driver.report();
+  if (!available) log.error({ reason }, 'no run will be started');
 
   const submitDeps: SubmitDeps = {
     store,

@@ -10,7 +10,7 @@ const syntax = (name: string, code: string, more: Partial<Attack> = {}): Attack 
   ...more,
 });
 const either = /^(succeeded|failed (SyntaxError|RangeError)|limit_exceeded (cpuMs|ramBytes|resultBytes))$/;
-const brackets = '('.repeat(5000) + '1' + ')'.repeat(5000);
+const brackets = `${'('.repeat(5000)}1${')'.repeat(5000)}`;
 const chain = Array.from({ length: 200 }, (_, n) => ({
   path: `m${n}.js`,
   content: n === 199 ? 'export default 199;' : `export { default } from './m${n + 1}.js';`,
@@ -74,7 +74,7 @@ attacks('sources', [
   },
   {
     name: '5,000 nested templates end alone',
-    code: '`${'.repeat(5000) + '1' + '}`'.repeat(5000),
+    code: `${'`${'.repeat(5000)}1${'}`'.repeat(5000)}`,
     ends: either,
     limits: roomy,
   },

@@ -1,5 +1,5 @@
 /** The README against the product: its examples are executed, its tables compared, its links followed. */
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { quotaTable } from '../../runtime/agent/quotas.ts';
 import { limitTable } from '../../runtime/sandbox/limits.ts';
+import { type Server, startServer } from '../load/server.ts';
 import { codeSpans, readDocument, readExamples, readTable, root } from './markdown.ts';
 import { difference } from './matching.ts';
 
@@ -18,16 +19,17 @@ describe.skipIf(missing.length > 0)(`examples${missing.length > 0 ? ` (skipped: 
   const folder = mkdtempSync(join(tmpdir(), 'cordon-readme-'));
   const dataDir = join(folder, 'data');
   const packages = join(folder, 'packages');
-  const service = startService({ CORDON_DATA: dataDir, CORDON_JS_PACKAGES: packages });
+  let server: Server;
   /** What the first example sets for all others: its lines up to the definition of `api`. */
   const preamble = examples[0]?.code.slice(0, examples[0].code.indexOf('}\n', examples[0].code.indexOf('api() {')) + 2);
 
   beforeAll(async () => {
     mkdirSync(packages);
-    await service.url;
+    server = await startServer(dataDir, { CORDON_JS_PACKAGES: packages });
   });
   afterAll(async () => {
-    await service.stop();
+    server.child.kill('SIGTERM');
+    await server.exited;
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -42,7 +44,7 @@ describe.skipIf(missing.length > 0)(`examples${missing.length > 0 ? ` (skipped: 
           PATH: process.env.PATH,
           HOME: folder,
           TMPDIR: folder,
-          CORDON: await service.url,
+          CORDON: server.url,
           CORDON_DATA: dataDir,
           CORDON_JS_PACKAGES: packages,
         },
@@ -54,7 +56,7 @@ describe.skipIf(missing.length > 0)(`examples${missing.length > 0 ? ` (skipped: 
 
   test('the first run is the one that the README begins with, and the service took every example without a fault', () => {
     expect(examples[0]?.heading).toBe('Cordon');
-    expect(service.log()).not.toMatch(/"level":"error"/);
+    expect(server.log()).not.toMatch(/"level":"error"/);
   });
 });
 
@@ -139,34 +141,6 @@ describe('how answers are compared', () => {
     expect(difference({ language: 'text', text: 'a' }, 'a b')).toBeDefined();
   });
 });
-
-/** The service as `npm start` gives it, on a free port. */
-function startService(env: Record<string, string>) {
-  const child = spawn(process.execPath, [join(root, 'api/main.ts')], {
-    env: { PATH: process.env.PATH ?? '', CORDON_PORT: '0', CORDON_BLANK_WORKERS: '2', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const url = new Promise<string>((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk) => {
-        text += chunk;
-        const found = /listens on (http:\/\/[\d.:]+\d)/.exec(text)?.[1];
-        if (found) resolve(found);
-      });
-    void exited.then(() => reject(new Error(`the service ended: ${text}`)));
-  });
-  url.catch(() => {});
-  return {
-    url,
-    log: () => text,
-    async stop() {
-      child.kill('SIGTERM');
-      await exited;
-    },
-  };
-}
 
 function onPath(name: string): boolean {
   return (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, name)));

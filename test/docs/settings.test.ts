@@ -65,7 +65,14 @@ test('a size or time in words beside a number says the same', () => {
 
 test('every variable that the documents name exists', () => {
   const known = new Set(entries.map(([, { env }]) => env));
-  for (const path of ['README.md', 'SECURITY.md', 'SPECIFICATION.md', 'docs/SETTINGS.md', 'ARCHITECTURE.md'])
+  for (const path of [
+    'README.md',
+    'SECURITY.md',
+    'SPECIFICATION.md',
+    'docs/SETTINGS.md',
+    'docs/API.md',
+    'ARCHITECTURE.md',
+  ])
     for (const [name] of readDocument(path).matchAll(/CORDON_[A-Z_]+[A-Z]/g))
       if (!name.startsWith('CORDON_TEST')) expect(known, `${path}: ${name}`).toContain(name);
 });

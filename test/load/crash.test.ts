@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,7 +45,10 @@ describe('kill -9 of the service', () => {
       const counts = { run: 0, queued: 0, file: 0, 'deleted file': 0, 'unknown file': 0, memory: 0 };
       for (let kill = 0; kill < KILLS; kill++) {
         const writer = startWriter(server, log, kill);
-        await sleep(300 + Math.random() * 700);
+        // The instant is random from the first acknowledgement on: on a busy machine the writer may take a while to start.
+        const writes = () => (existsSync(log) ? readFileSync(log, 'utf8') : '').includes(`{"round":${kill},`);
+        await expect.poll(writes, { timeout: 20_000, interval: 10 }).toBe(true);
+        await sleep(kill === 0 ? 900 : Math.random() * 900);
         const workers = workerPids(server.pid);
         await killServer(server);
         writer.disconnect();

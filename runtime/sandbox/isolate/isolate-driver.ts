@@ -71,7 +71,10 @@ export async function createIsolateDriver(options: IsolateDriverOptions): Promis
     kind: 'isolate',
     languages,
     report(): DriverReport {
-      const reason = missing.length === 0 ? {} : { reason: `required walls do not stand: ${missing.join(', ')}` };
+      const reason =
+        missing.length === 0
+          ? {}
+          : { reason: `Required walls do not stand: ${missing.join(', ')}. /v1/drivers says why.` };
       return {
         driver: 'isolate',
         available: missing.length === 0,

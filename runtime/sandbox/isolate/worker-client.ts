@@ -14,6 +14,7 @@ const MAX_UNREAD_BYTES = 512 * 1024 * 1024;
 const MAX_BACKLOG_BYTES = 4 * 1024 * 1024;
 /** How long a worker may take to end a run softly before it is killed. */
 const STOP_GRACE_MS = 1000;
+const RAM_GRACE_MS = 150;
 
 export interface Worker {
   readonly process: WorkerProcess;
@@ -148,10 +149,13 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     const end = parseGuestEnd(message.end);
     if (end.status === 'limit_exceeded') entry.cause ??= end as StopCause;
     entry.cpuMs = message.cpuMs;
-    entry.grace ??= killLater();
+    // V8 takes a gigabyte more each time it nears its limit: what ran out of memory gets little time to unwind.
+    entry.grace ??= killLater(
+      end.status === 'limit_exceeded' && end.error.limit === 'ramBytes' ? RAM_GRACE_MS : STOP_GRACE_MS,
+    );
   }
 
-  const killLater = () => setTimeout(() => condemn('it did not end a run in time'), STOP_GRACE_MS);
+  const killLater = (ms: number) => setTimeout(() => condemn('it did not end a run in time'), ms);
 
   function ended(entry: Entry, message: Extract<WorkerMessage, { t: 'ended' }>): void {
     if (message.unclean) retired = true;
@@ -175,7 +179,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     if (entry.cause || !entries.has(entry.program.runId)) return;
     entry.cause = cause;
     send({ t: 'stop', run: entry.program.runId });
-    entry.grace ??= killLater();
+    entry.grace ??= killLater(STOP_GRACE_MS);
   }
 
   /** Every run that was in it ends with it: the guilty one by its limit, the others as lost. */

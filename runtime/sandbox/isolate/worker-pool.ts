@@ -112,8 +112,8 @@ export function createWorkerPool(options: PoolOptions) {
   /** Less loaded, or idle for longer: it has had time to make isolates ahead. */
   const isFresher = (a: Worker, b: Worker) => load(a) < load(b) || (load(a) === load(b) && a.idleSince < b.idleSince);
 
-  /** The worker for one more run of this owner, or undefined when it must wait for a blank one. */
-  function pick(owner: Owner): Worker | undefined {
+  /** The worker for one more run of this owner, or undefined when it must wait for a blank one (`ownOnly`: others wait for those). */
+  function pick(owner: Owner, ownOnly = false): Worker | undefined {
     const key = keyOf(owner);
     const mine = owned.get(key) ?? new Set();
     let best: Worker | undefined;
@@ -124,6 +124,7 @@ export function createWorkerPool(options: PoolOptions) {
       if (!best || isFresher(worker, best)) best = worker;
     }
     if (best && (load(best) === 0 || usable >= options.workersPerAgent || blank.length === 0)) return best;
+    if (ownOnly) return best;
     const fresh = blank.shift();
     if (!fresh) return best;
     fresh.owner = owner;
@@ -132,13 +133,19 @@ export function createWorkerPool(options: PoolOptions) {
     return fresh;
   }
 
+  /** In order, but nobody waits behind an owner whose worker is not to be had yet. */
   function serveWaiters(): void {
-    for (let next = waiters[0]; next; next = waiters[0]) {
-      const worker = pick(next.owner);
-      if (!worker) return;
+    const unserved = new Set<string>();
+    for (const waiter of [...waiters]) {
+      const key = keyOf(waiter.owner);
+      const worker = unserved.has(key) ? undefined : pick(waiter.owner);
+      if (!worker) {
+        unserved.add(key);
+        continue;
+      }
       worker.reserved++;
-      waiters.shift();
-      next.resolve(worker);
+      waiters.splice(waiters.indexOf(waiter), 1);
+      waiter.resolve(worker);
     }
   }
 
@@ -151,7 +158,8 @@ export function createWorkerPool(options: PoolOptions) {
 
     /** A worker of this owner with one place reserved (`reserved`): the caller takes it back. Aborting `signal` rejects. */
     take(owner: Owner, signal: AbortSignal): Worker | Promise<Worker> {
-      const worker = waiters.length === 0 ? pick(owner) : undefined;
+      const ahead = waiters.some((waiter) => keyOf(waiter.owner) === keyOf(owner));
+      const worker = ahead ? undefined : pick(owner, waiters.length > 0);
       if (worker) {
         worker.reserved++;
         // After the reservation: what gives way to a blank worker must not be this one.

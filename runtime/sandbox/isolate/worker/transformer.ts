@@ -44,6 +44,8 @@ const KEPT = 64;
 
 export function createTransformer(ivm: Ivm, assets: Assets) {
   let parser: Parser | undefined;
+  /** One at a time: what a source costs is charged to its run, and a broken parser breaks nobody else's turn. */
+  let turn: Promise<unknown> = Promise.resolve();
   /** Agents send the same program again and again: the last few results, for this one agent. */
   const kept = new Map<string, Transformed>();
 
@@ -80,32 +82,39 @@ export function createTransformer(ivm: Ivm, assets: Assets) {
       parser ??= makeParser();
     },
 
-    /** Under what is left of the run's limits; large sources in an isolate of their own. Never rejects. */
+    /** Under what is left of the run's limits; a large source in an isolate of its own. Never rejects. */
     async transform(file: SourceFile, left: { cpuMs: number; ramBytes: number }): Promise<TransformEnd> {
       const key = `${file.role} ${file.path}\n${file.source}`;
       const known = kept.get(key);
       if (known) return { done: known, clockMs: 0 };
-      const isLarge = file.source.length > SMALL_CHARS;
-      if (!isLarge) parser ??= makeParser();
-      const used = isLarge ? makeParser(Math.ceil(left.ramBytes / MiB) + OWN_MIB) : (parser as Parser);
-      const before = used.isolate.cpuTime;
-      // isolated-vm's timeout is of the wall clock: on a busy machine CPU time takes longer.
-      const timeout = Math.max(1, Math.ceil(left.cpuMs * 2 + 1000));
-      const clockMs = () => (used.isolate.isDisposed ? timeout : Number(used.isolate.cpuTime - before) / 1e6);
-      try {
-        const done = await ask(used, file, timeout);
-        const end = { done, clockMs: clockMs() };
-        if (isLarge || (!done.ok && done.broken)) discard(used);
-        if (key.length <= SMALL_CHARS && (done.ok || !done.broken)) remember(key, done);
-        return end;
-      } catch (error) {
-        const limit = /timed out/.test(String(error)) ? ('cpuMs' as const) : ('ramBytes' as const);
-        const end = { limit, clockMs: clockMs() };
-        discard(used);
-        return end;
-      }
+      const mine = turn.then(() => parse(file, left));
+      turn = mine;
+      const end = await mine;
+      if ('done' in end && key.length <= SMALL_CHARS && (end.done.ok || !end.done.broken)) remember(key, end.done);
+      return end;
     },
   };
+
+  async function parse(file: SourceFile, left: { cpuMs: number; ramBytes: number }): Promise<TransformEnd> {
+    const isLarge = file.source.length > SMALL_CHARS;
+    if (!isLarge) parser ??= makeParser();
+    const used = isLarge ? makeParser(Math.ceil(left.ramBytes / MiB) + OWN_MIB) : (parser as Parser);
+    const before = used.isolate.cpuTime;
+    // isolated-vm's timeout is of the wall clock: on a busy machine CPU time takes longer.
+    const timeout = Math.max(1, Math.ceil(left.cpuMs * 2 + 1000));
+    const clockMs = () => (used.isolate.isDisposed ? timeout : Number(used.isolate.cpuTime - before) / 1e6);
+    try {
+      const done = await ask(used, file, timeout);
+      const end = { done, clockMs: clockMs() };
+      if (isLarge || (!done.ok && done.broken)) discard(used);
+      return end;
+    } catch (error) {
+      const limit = /timed out/.test(String(error)) ? ('cpuMs' as const) : ('ramBytes' as const);
+      const end = { limit, clockMs: clockMs() };
+      discard(used);
+      return end;
+    }
+  }
 
   function remember(key: string, done: Transformed): void {
     if (kept.size >= KEPT) kept.delete(kept.keys().next().value as string);
