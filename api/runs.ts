@@ -97,6 +97,7 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
       const { id, reused } = await runs.submit(request, {
         trace: call.trace,
         requestId: call.requestId,
+        waits: preference.waitMs > 0 && !wantsEventStream(call.header('accept')),
         ...(key !== undefined && { idempotency: { key, requestSha256: call.bodySha256() } }),
       });
       const headers: Record<string, string> = { location: `/v1/runs/${id}`, ...(reused && REPLAYED) };

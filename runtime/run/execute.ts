@@ -60,6 +60,7 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
     const { files, memory } = await deps.open(live);
     const host = createGuestHost({ live, files, memory, packages: deps.packages, waiting: place.waiting });
     if (request.files.length > 0) {
+      live.hurry();
       await live.durable;
       await files.place(request.files);
     }
@@ -147,9 +148,11 @@ async function settle(live: LiveRun, ended: SettledEnd, savedEvents: number, dep
   const record = await untilDone(() => terminalRecord(live, ended), again('the files of a run could not be flushed'));
   settling.end();
   live.trace.end({ attributes: { status: record.status } });
-  await live.durable.catch(() => {});
-  const write = () => deps.runStore.finished(record, live.events.events.slice(savedEvents), sourceToKeep(live));
-  if (!live.refused) await untilDone(write, again('the end of a run could not be recorded'));
+  // Not after the admission's flush but with it: the store keeps their order, and fails both when the first fails.
+  const write = async () => {
+    if (!live.refused) await deps.runStore.finished(record, live.events.events.slice(savedEvents), sourceToKeep(live));
+  };
+  await untilDone(write, again('the end of a run could not be recorded'));
   const { wallMs, queueMs, cpuMs } = record.usage;
   deps.metrics.runFinished({ status: record.status, language: record.language, wallMs, queueMs, cpuMs });
   live.finish(record);

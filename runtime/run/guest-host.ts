@@ -75,6 +75,7 @@ export function createGuestHost({ live, files, memory, packages, waiting }: Gues
     },
     async call(call) {
       try {
+        live.hurry();
         await live.durable;
         return await answer(call);
       } catch {

@@ -12,6 +12,8 @@ export interface LiveRun {
   readonly trace: RunTrace;
   /** Resolves when the admission (and a queued run's start) is flushed: nothing the guest does may be seen outside before. */
   durable: Promise<void>;
+  /** Ends the wait for company of that flush. */
+  hurry: () => void;
   /** Resolves with the terminal record once it is durable. */
   readonly finished: Promise<RunRecord>;
   finish(record: RunRecord): void;
@@ -55,6 +57,7 @@ export function createLiveRun({ record, request, trace, clock }: NewLiveRun): Li
     events,
     trace,
     durable: Promise.resolve(),
+    hurry() {},
     finished,
     finish(terminal) {
       Object.assign(record, terminal);

@@ -32,8 +32,12 @@ export interface SubmitOptions {
   requestId: string;
   /** With the SHA-256 of the request: one key, one run. */
   idempotency?: { key: string; requestSha256: string };
+  /** The caller waits for the end: the admission need not be on disk before, and a short run's two writes share a flush. */
+  waits?: boolean;
 }
 
+/** As long as most short runs take. What a guest asks, and every acknowledgement, ends the wait at once. */
+const PATIENCE_MS = 3;
 const ROUTE = 'POST /v1/runs';
 
 /**
@@ -54,16 +58,19 @@ export async function submit(
   let live: LiveRun | undefined;
   let earlier: string | undefined;
 
-  const admitted = deps.store.transaction((tx) => {
-    if (scope) earlier = deps.idempotency.find(tx, scope, sha) as string | undefined;
-    if (earlier !== undefined) return;
-    checkAdmission(agentKey(agent), agent.quotas, deps);
-    const record = newRecord(request, trace.traceId, deps.clock.now());
-    live = createLiveRun({ record, request, trace, clock: deps.clock });
-    const state = deps.queue.isFree(agentKey(agent), agent.quotas.concurrentRuns) ? 'started' : 'queued';
-    deps.runStore.admit(tx, { ...record }, sourceOf(request), state);
-    if (scope) deps.idempotency.remember(tx, scope, sha, record.id);
-  });
+  const admitted = deps.store.transaction(
+    (tx) => {
+      if (scope) earlier = deps.idempotency.find(tx, scope, sha) as string | undefined;
+      if (earlier !== undefined) return;
+      checkAdmission(agentKey(agent), agent.quotas, deps);
+      const record = newRecord(request, trace.traceId, deps.clock.now());
+      live = createLiveRun({ record, request, trace, clock: deps.clock });
+      const state = deps.queue.isFree(agentKey(agent), agent.quotas.concurrentRuns) ? 'started' : 'queued';
+      deps.runStore.admit(tx, { ...record }, sourceOf(request), state);
+      if (scope) deps.idempotency.remember(tx, scope, sha, record.id);
+    },
+    options.waits ? { patienceMs: PATIENCE_MS } : {},
+  );
   if (live) {
     deps.rate.add(agentKey(agent));
     live.durable = admitted;
@@ -82,6 +89,7 @@ export async function submit(
 export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, receivedAtMs?: number): void {
   const { record } = live;
   const key = agentKey(agent);
+  live.hurry = deps.store.hurry;
   deps.liveRuns.set(record.id, live);
   void live.finished.then(() => deps.liveRuns.delete(record.id));
   const atOnce = receivedAtMs !== undefined && deps.queue.isFree(key, agent.quotas.concurrentRuns);
@@ -96,7 +104,7 @@ export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, receivedAtM
       live.placed = true;
       live.whenStoppedInQueue = undefined;
       waiting.end();
-      if (!atOnce) live.durable = live.durable.then(() => deps.runStore.started(record));
+      if (!atOnce) live.durable = Promise.all([live.durable, deps.runStore.started(record)]).then(() => {});
       live.durable.catch(() => live.refuse());
       void execute(live, place, deps);
     },

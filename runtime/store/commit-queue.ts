@@ -18,6 +18,8 @@ interface Group extends Layer {
 
 export interface CommitQueue {
   transaction<R>(body: (tx: Transaction) => R, options: TransactionOptions): Promise<R>;
+  /** Sends what waits for company. */
+  hurry(): void;
   /** Resolves when nothing is on its way; later transactions are refused. */
   close(): Promise<void>;
 }
@@ -39,6 +41,8 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
   let pending: Group | undefined;
   let inFlight: Group | undefined;
   let scheduled = false;
+  /** Runs while everything pending is patient. */
+  let patience: NodeJS.Timeout | undefined;
   /** Set by close, and by a disk error after which the state on disk is in doubt. */
   let refusal: CordonError | undefined;
   let closed: (() => void) | undefined;
@@ -50,8 +54,14 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
     return all;
   };
 
-  function schedule() {
+  function schedule(patienceMs = 0) {
     if (scheduled || inFlight || !pending) return;
+    if (patienceMs > 0) {
+      patience ??= setTimeout(() => schedule(), patienceMs);
+      return;
+    }
+    clearTimeout(patience);
+    patience = undefined;
     scheduled = true;
     // The end of this turn of the event loop: transactions of one turn share a flush.
     setImmediate(() => {
@@ -144,7 +154,7 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
           group.set(entry.key, entry);
           group.log.push(entry);
         }
-        schedule();
+        schedule(options.patienceMs);
       }
       // An answer, or a refusal, that rests on writes still on their way must not outrun them.
       if (group === undefined) return threw ? Promise.reject(error) : Promise.resolve(result as R);
@@ -153,8 +163,13 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
       });
     },
 
+    hurry() {
+      if (patience) schedule();
+    },
+
     async close() {
       refusal ??= new CordonError('shutting_down', 'The store is closed');
+      schedule();
       if (pending || inFlight)
         await new Promise<void>((resolve) => {
           closed = resolve;

@@ -76,6 +76,7 @@ export async function openStore({ dir, durability, minimumFreeBytes }: StoreOpti
     },
     transaction: (body, options = {}) => queue.transaction(body, options),
     watch: watchers.watch,
+    hurry: queue.hurry,
     sizeBytes: () => statSync(join(dir, DATA_FILE)).blocks * 512,
     async close() {
       await queue.close();

@@ -37,6 +37,11 @@ export interface TransactionOptions {
    * (the terminal record of a run, a delete that also keeps a count). One that only deletes always may.
    */
   reserve?: boolean;
+  /**
+   * Its flush may wait this long (milliseconds) for another transaction to share it with; `hurry` ends the wait.
+   * For writes whose acknowledgement nobody waits for yet.
+   */
+  patienceMs?: number;
 }
 
 export interface Store {
@@ -55,6 +60,8 @@ export interface Store {
    * `value` undefined means deleted. Returns the end of it.
    */
   watch(prefix: Key, listener: (key: Key, value: unknown | undefined) => void): () => void;
+  /** Flushes now what was patient. */
+  hurry(): void;
   /** Bytes that the store's files take on disk. */
   sizeBytes(): number;
   /** Waits for the writes on their way. */

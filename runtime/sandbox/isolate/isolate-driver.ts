@@ -26,7 +26,11 @@ const STOCK = 4;
 
 /** Prepares the walls, proves them, starts the first workers. Errors: what the machine refuses. */
 export async function createIsolateDriver(options: IsolateDriverOptions): Promise<Driver> {
-  const worker = workerFiles(await buildAssets(), { stock: STOCK, ramBytes: defaultLimits.ramBytes });
+  const worker = workerFiles(await buildAssets(), {
+    stock: STOCK,
+    ramBytes: defaultLimits.ramBytes,
+    limits: defaultLimits,
+  });
   const walls = await prepareWalls({
     files: worker.files,
     entry: worker.entry,

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Limits } from '../../limits.ts';
 import type { HostMessage } from '../protocol.ts';
 import { createBlankIsolates } from './blank-isolates.ts';
 import { openChannel } from './channel.ts';
@@ -17,6 +18,8 @@ export interface WorkerOptions {
   stock: number;
   /** Memory of a blank isolate: the default limit of a run. */
   ramBytes: number;
+  /** Defaults of a run. */
+  limits: Limits;
 }
 
 const root = join(import.meta.dirname, '../../../..');
@@ -25,6 +28,8 @@ const ivm = loadIsolatedVm(join(root, 'native/isolated-vm.node'));
 const assets = readAssets(join(root, 'assets'));
 const isolates = createBlankIsolates(ivm, assets, options);
 const transformer = createTransformer(ivm, assets);
+const WARM_UP_RUNS = 16;
+let agentCame = false;
 const runs = new Map<string, GuestRun>();
 const channel = openChannel(receive);
 const counts = watchCounts(runs, {
@@ -35,6 +40,7 @@ const counts = watchCounts(runs, {
 function receive(message: HostMessage, bytes: Buffer | undefined): void {
   if (message.t === 'reply') return runs.get(message.run)?.reply(message.id, message.reply, bytes);
   if (message.t === 'stop') return runs.get(message.run)?.stop();
+  agentCame = true;
   const { run } = message;
   const onEnd = (ended: object) => {
     runs.delete(run);
@@ -70,6 +76,27 @@ function readAssets(folder: string) {
   };
 }
 
+/**
+ * Programs of our own, run while the worker waits for its agent: the first runs of a process take several times as long as
+ * later ones, since V8 compiles as it goes. Ends at the first real run.
+ */
+function warmUp(round: number): void {
+  if (round === WARM_UP_RUNS || agentCame) return;
+  const run = 'warm-up';
+  const onEnd = () => {
+    runs.delete(run);
+    counts.ended(run);
+    if (isolates.refill()) setImmediate(refillWhileIdle);
+    setImmediate(warmUp, round + 1);
+  };
+  const message = { t: 'start', run, language: 'javascript', code: `${round};1+1`, limits: options.limits } as const;
+  counts.started(run, message.limits);
+  const mute = { send() {} };
+  runs.set(run, startGuestRun(message, { isolates, transformer, channel: mute, used: () => counts.used(run), onEnd }));
+}
+
 transformer.warm();
-while (isolates.refill());
+isolates.refill();
 channel.send({ t: 'ready' });
+setImmediate(refillWhileIdle);
+setImmediate(warmUp, 0);

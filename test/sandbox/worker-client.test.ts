@@ -1,0 +1,319 @@
+/**
+ * The host's side of a worker against a worker that lies. The peer is this test's end of a real socket, in the place of a
+ * jailed process that a guest has taken over: each run must end, with the right outcome, and the host must stay whole.
+ */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { GuestHost, GuestOutput, HostCall, HostReply, StopCause } from '../../runtime/sandbox/driver.ts';
+import { callsAtOnce, encodeFrame, frameReader } from '../../runtime/sandbox/isolate/frames.ts';
+import type { WorkerExit, WorkerProcess } from '../../runtime/sandbox/isolate/walls/walls.ts';
+import { createWorker } from '../../runtime/sandbox/isolate/worker-client.ts';
+import { defaultLimits } from '../../runtime/sandbox/limits.ts';
+
+const MiB = 1024 * 1024;
+const folder = mkdtempSync(join(tmpdir(), 'cordon-peer-'));
+/** They arrive in the order in which they were asked for. */
+const expected: ((peer: Socket) => void)[] = [];
+const server = createServer((peer) => expected.shift()?.(peer));
+const run = 'run_1';
+const lost = { status: 'interrupted', error: { name: 'WorkerLost', message: 'the worker process died' } };
+const cancelled: StopCause = { status: 'cancelled', error: { name: 'Cancelled', message: 'by request' } };
+const timedOut: StopCause = { status: 'timed_out', error: { name: 'TimedOut', message: '', limit: 'wallMs' } };
+const good = { t: 'ended', run, end: '{"status":"succeeded","result":1}', cpuMs: 1.5, ramPeakBytes: 7, unclean: false };
+const atLimit = (limit: string) =>
+  JSON.stringify({ status: 'limit_exceeded', error: { name: 'L', message: '', limit } });
+const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+
+beforeAll(async () => {
+  server.listen(join(folder, 'socket'));
+  await once(server, 'listening');
+});
+
+afterAll(() => {
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** A worker that is a socket: what it is sent, how often it was killed, what the pool was told. */
+async function meet() {
+  const { promise: arriving, resolve: arrived } = Promise.withResolvers<Socket>();
+  expected.push(arrived);
+  const channel = connect(join(folder, 'socket'));
+  const peer = (await arriving).on('error', () => {});
+  const { promise: exited, resolve: exit } = Promise.withResolvers<WorkerExit>();
+  const seen = { kills: 0, freed: 0, gone: [] as (string | undefined)[], sent: [] as Record<string, unknown>[] };
+  const process: WorkerProcess = {
+    pid: 0,
+    channel,
+    exited,
+    kill() {
+      seen.kills++;
+      peer.destroy();
+      exit({ code: null, signal: 'SIGKILL' });
+    },
+    ramBytes: () => 0,
+    stderrTail: () => 'its last words',
+  };
+  const worker = createWorker(process, { onFree: () => seen.freed++, onGone: (_, detail) => seen.gone.push(detail) });
+  const read = frameReader(1024 * MiB, (header) => seen.sent.push(header as Record<string, unknown>));
+  peer.on('data', read);
+  const say = (...messages: object[]) => peer.write(Buffer.concat(messages.map((message) => encodeFrame(message))));
+  return { worker, peer, channel, exit, seen, say };
+}
+
+type Met = Awaited<ReturnType<typeof meet>>;
+
+/** Starts a run in it whose host answers every call with `answer`. */
+function start({ worker }: Met, runId = run, answer: () => Promise<HostReply> = async () => ({ ok: true })) {
+  const outputs: GuestOutput[] = [];
+  const calls: HostCall[] = [];
+  const waits: boolean[] = [];
+  const host: GuestHost = {
+    output: (output) => outputs.push(output),
+    waiting: (waiting) => waits.push(waiting),
+    call(call) {
+      calls.push(call);
+      return answer();
+    },
+  };
+  const program = { runId, language: 'javascript' as const, code: '1', input: undefined, limits: defaultLimits };
+  return { ...worker.execute(program, host), outputs, calls, waits };
+}
+
+async function meetRunning(answer?: () => Promise<HostReply>) {
+  const met = await meet();
+  return { met, running: start(met, run, answer) };
+}
+
+const calling = (count: number, op = 'memory.get') =>
+  Array.from({ length: count }, (_, id) => ({ t: 'call', run, id, op, args: null }));
+
+test('an honest run: its outcome with 1,000 levels, its usage, and the worker stays', async () => {
+  const { met, running } = await meetRunning();
+  met.say({ t: 'ready' }, { t: 'output', run, items: [['stdout', 'a']] }, { t: 'waiting', run, waiting: true });
+  met.say({ ...good, end: `{"status":"succeeded","result":${nested(999)}}` });
+  const { outcome, usage } = await running.done;
+  expect([outcome.status, usage]).toEqual(['succeeded', { cpuMs: 1.5, ramPeakBytes: 7 }]);
+  expect(running.outputs).toEqual([{ type: 'stdout', text: 'a' }]);
+  expect(running.waits).toEqual([true]);
+  expect(met.seen).toMatchObject({ kills: 0, freed: 1, gone: [] });
+  expect(met.worker.retired).toBe(false);
+});
+
+const lies: [string, object | Buffer][] = [
+  ['a type that does not exist', { t: 'own', run }],
+  ['a key too many', { t: 'waiting', run, waiting: true, more: 1 }],
+  ['a key too few', { t: 'output', run }],
+  ['text for a number', { t: 'call', run, id: '1', op: 'fs.stat', args: null }],
+  ['an operation of 65 characters', { t: 'call', run, id: 1, op: 'x'.repeat(65), args: null }],
+  ['output to another stream', { t: 'output', run, items: [['stdin', 'x']] }],
+  ['10,001 pieces of output', { t: 'output', run, items: Array(10_001).fill(['stdout', '']) }],
+  ['a run id of 65 characters', { ...good, run: 'x'.repeat(65) }],
+  ['negative CPU time', { ...good, cpuMs: -1 }],
+  ['endless CPU time', Buffer.from(JSON.stringify(good).replace('1.5', '1e999'))],
+  ['an end that is not JSON', { ...good, end: '{' }],
+  ['an end with a status that is the host’s to give', { ...good, end: '{"status":"cancelled","error":{}}' }],
+  ['an end with a key too many', { ...good, end: '{"status":"succeeded","walls":[]}' }],
+  ['a failure without an error', { ...good, end: '{"status":"failed"}' }],
+  ['a limit that does not exist', { ...good, end: atLimit('luck') }],
+  ['an end at the host’s own limit', { ...good, end: atLimit('wallMs') }],
+  ['an exit code above 255', { ...good, end: '{"status":"succeeded","exitCode":256}' }],
+  ['an end of 1,001 levels', { ...good, end: `{"status":"succeeded","result":${nested(1000)}}` }],
+  ['an end of a million levels', { ...good, end: `{"status":"succeeded","result":${nested(1_000_000)}}` }],
+  ['`ending` with a broken end', { t: 'ending', run, end: '{', cpuMs: 1 }],
+  ['a frame of 4 GiB announced', Buffer.alloc(8, 0xff)],
+  ['a frame of 97 MiB announced', Buffer.from([0, 0, 0, 2, 6, 16, 0, 0])],
+  ['a header that is an array', Buffer.from('[]')],
+];
+
+describe('a message that is not of the protocol costs the worker its life and the run is WorkerLost', () => {
+  test.each(lies)('%s', async (_, lie) => {
+    const { met, running } = await meetRunning();
+    // Bytes without lengths of their own are a header, unless they are meant to be the lengths.
+    if (!Buffer.isBuffer(lie)) met.say(lie);
+    else met.peer.write(lie.length === 8 ? lie : Buffer.concat([Buffer.from([0, 0, 0, lie.length, 0, 0, 0, 0]), lie]));
+    // Nothing that comes after it counts.
+    met.say(good);
+    expect(await running.done).toEqual({ outcome: lost, usage: { cpuMs: 0, ramPeakBytes: 0 } });
+    expect(met.seen).toMatchObject({ kills: 1, gone: [expect.any(String)] });
+    expect(met.worker.retired).toBe(true);
+  });
+
+  test('whatever else it may send: the run ends, and nothing is thrown', async () => {
+    const key = fc.constantFrom('t', 'run', 'id', 'op', 'args', 'items', 'end', 'cpuMs', 'unclean', '__proto__');
+    const value = fc.oneof(fc.constantFrom(run, 'call', 'ended', 'ending', 'growth', 'output'), fc.jsonValue());
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.dictionary(key, value, { maxKeys: 7 }), { maxLength: 6 }), async (messages) => {
+        const { met, running } = await meetRunning();
+        met.say({ t: 'growth', run, bytes: 1 }, ...messages, { t: 'own' });
+        expect((await running.done).outcome.status).toMatch(/interrupted|succeeded|failed|limit_exceeded/);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('what is not for a run that it has', () => {
+  const others = (of: string) => [
+    { t: 'output', run: of, items: [['stdout', 'x']] },
+    { t: 'display', run: of, mime: 'text/plain', data: 'x' },
+    { t: 'call', run: of, id: 1, op: 'fs.stat', args: null },
+    { t: 'waiting', run: of, waiting: true },
+    { t: 'growth', run: of, bytes: 1e12 },
+    { t: 'ending', run: of, end: atLimit('cpuMs'), cpuMs: 1 },
+    { ...good, run: of },
+  ];
+
+  test('is ignored: messages of other runs', async () => {
+    const { met, running } = await meetRunning();
+    met.say(...others('run_2'), ...others('__proto__'), good);
+    expect((await running.done).outcome).toEqual({ status: 'succeeded', result: 1 });
+    expect([running.outputs, running.calls, running.waits]).toEqual([[], [], []]);
+    expect(met.seen).toMatchObject({ kills: 0, freed: 1 });
+  });
+
+  test('is ignored: messages of a run that has ended, and the next run is not touched by them', async () => {
+    const met = await meet();
+    const first = start(met);
+    met.say(good, ...others(run));
+    await first.done;
+    const second = start(met, 'run_2');
+    met.say(...others(run), { ...good, run: 'run_2', end: '{"status":"succeeded"}' });
+    expect((await second.done).outcome).toEqual({ status: 'succeeded' });
+    expect([first.outputs, first.calls, second.outputs, second.calls]).toEqual([[], [], [], []]);
+    expect(met.seen).toMatchObject({ kills: 0, freed: 2 });
+  });
+});
+
+describe('what it asks', () => {
+  test(`${callsAtOnce} calls at once are worked on, one more costs it its life`, async () => {
+    const { met, running } = await meetRunning(() => new Promise(() => {}));
+    met.say(...calling(callsAtOnce));
+    await expect.poll(() => running.calls.length).toBe(callsAtOnce);
+    expect(met.seen.kills).toBe(0);
+    met.say(...calling(1000));
+    expect((await running.done).outcome).toEqual(lost);
+    expect(running.calls).toHaveLength(callsAtOnce);
+  });
+
+  test('calls that were answered make room for others', async () => {
+    const { met, running } = await meetRunning();
+    for (let turn = 1; turn <= 20; turn++) {
+      met.say(...calling(callsAtOnce));
+      await expect.poll(() => met.seen.sent.length, { interval: 1 }).toBe(1 + turn * callsAtOnce);
+    }
+    met.say(good);
+    expect((await running.done).outcome.status).toBe('succeeded');
+  });
+
+  test('a reply that comes after the end of its run is not sent', async () => {
+    const met = await meet();
+    const held = Promise.withResolvers<HostReply>();
+    const running = start(met, run, () => held.promise);
+    met.say(...calling(1), good);
+    await running.done;
+    held.resolve({ ok: true });
+    await sleep(50);
+    expect(met.seen.sent.map(({ t }) => t)).toEqual(['start']);
+  });
+
+  test('reads that it does not take are not made: some MiB wait for it, however many it asked for', async () => {
+    const { met, running } = await meetRunning(async () => ({ ok: true, bytes: new Uint8Array(MiB) }));
+    met.peer.pause();
+    met.say(...calling(callsAtOnce, 'fs.readFile'));
+    await sleep(150);
+    expect(running.calls.length).toBeLessThan(10);
+    expect(met.channel.writableLength).toBeLessThan(10 * MiB);
+    running.stop(cancelled);
+    expect((await running.done).outcome).toEqual(cancelled);
+    await sleep(20);
+    expect(running.calls.length).toBeLessThan(10);
+  });
+
+  test('other replies that it does not take cost it its life at 512 MiB', async () => {
+    const { met, running } = await meetRunning(async () => ({ ok: true, bytes: new Uint8Array(32 * MiB) }));
+    met.peer.pause();
+    met.say(...calling(20));
+    expect((await running.done).outcome).toEqual(lost);
+    expect(met.seen).toMatchObject({ kills: expect.any(Number), gone: ['it does not read what it asked for'] });
+  });
+});
+
+describe('a worker that goes or falls silent', () => {
+  test.each([
+    ['exit code 0 without a last message', { code: 0, signal: null }, 'exit 0'],
+    ['a crash', { code: null, signal: 'SIGSEGV' as const }, 'exit SIGSEGV'],
+  ])('%s: the run is WorkerLost', async (_, end, detail) => {
+    const { met, running } = await meetRunning();
+    met.exit(end);
+    expect(await running.done).toEqual({ outcome: lost, usage: { cpuMs: 0, ramPeakBytes: 0 } });
+    expect(met.seen.gone).toEqual([detail]);
+    expect((await start(met, 'run_2').done).outcome).toEqual(lost);
+  });
+
+  test('before it was ready: who waits is told its last words', async () => {
+    const met = await meet();
+    met.exit({ code: 1, signal: null });
+    await expect(met.worker.ready).rejects.toThrow('exit 1: its last words');
+  });
+
+  test('at its memory cap: the run that grew most by it is the one at ramBytes, the others are lost', async () => {
+    const met = await meet();
+    const [small, large] = [start(met, 'run_s'), start(met, 'run_l')];
+    met.say({ t: 'growth', run: 'run_s', bytes: 10 }, { t: 'growth', run: 'run_l', bytes: 20 });
+    met.say(...calling(1).map((call) => ({ ...call, run: 'run_l' })));
+    await expect.poll(() => large.calls.length).toBe(1);
+    met.exit({ code: null, signal: 'SIGKILL', reason: 'ramBytes' });
+    const { outcome, usage } = await large.done;
+    expect(outcome).toMatchObject({ status: 'limit_exceeded', error: { limit: 'ramBytes' } });
+    expect(usage.ramPeakBytes).toBe(defaultLimits.ramBytes);
+    expect((await small.done).outcome).toMatchObject({ status: 'interrupted', error: { name: 'WorkerLost' } });
+  });
+
+  test.each([
+    'end',
+    'destroy',
+  ] as const)('closes its channel (%s) and lives on: the run ends, it is killed', async (close) => {
+    const { met, running } = await meetRunning();
+    await expect.poll(() => met.seen.sent.length).toBe(1);
+    met.peer[close]();
+    expect(await Promise.race([running.done, sleep(1500, 'hangs')])).toMatchObject({ outcome: lost });
+    expect(met.seen.kills).toBeGreaterThan(0);
+  });
+
+  const silent = { t: 'ending', run, cpuMs: 9 };
+  const stands = (limit: string) => JSON.parse(atLimit(limit));
+
+  test.concurrent.each<[string, object[], object, number, StopCause[]]>([
+    ['after `stop`: the first cause, after the grace', [], cancelled, 1000, [cancelled, timedOut]],
+    ['after `ending` at cpuMs', [{ ...silent, end: atLimit('cpuMs') }], stands('cpuMs'), 1000, [timedOut]],
+    ['after `ending` at ramBytes, sooner', [{ ...silent, end: atLimit('ramBytes') }], stands('ramBytes'), 150, []],
+    ['after `ending` with success', [{ ...silent, end: good.end }], lost, 1000, []],
+  ])('falls silent %s', async (_, messages, outcome, graceMs, stops) => {
+    const { met, running } = await meetRunning();
+    met.say(...messages, ...calling(1));
+    const began = performance.now();
+    await expect.poll(() => running.calls.length, { interval: 2 }).toBe(1);
+    for (const stop of stops) running.stop(stop);
+    expect(await running.done).toMatchObject({ outcome, usage: { cpuMs: messages.length === 0 ? 0 : 9 } });
+    expect(performance.now() - began).toBeGreaterThan(graceMs - 20);
+    expect(performance.now() - began).toBeLessThan(graceMs + 700);
+    expect(met.seen).toMatchObject({ kills: 1, gone: ['it did not end a run in time'] });
+  });
+
+  test('a cause stands against what the worker claims within the grace, and then it may stay', async () => {
+    const { met, running } = await meetRunning();
+    running.stop(cancelled);
+    await expect.poll(() => met.seen.sent.at(-1)?.t).toBe('stop');
+    met.say(good);
+    expect(await running.done).toEqual({ outcome: cancelled, usage: { cpuMs: 1.5, ramPeakBytes: 7 } });
+    await sleep(1100);
+    expect(met.seen.kills).toBe(0);
+  });
+});
