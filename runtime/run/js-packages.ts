@@ -11,7 +11,9 @@ export interface JsPackages {
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
 const NAME = /^(@[a-z0-9~-][\w.~-]*\/)?[a-z0-9~-][\w.~-]*$/i;
 const endings = ['', '.js', '.mjs', '.cjs', '.ts', '.json', '/index.js', '/index.mjs', '/index.cjs', '/index.ts'];
-const conditions = ['import', 'module', 'default', 'require'];
+/** As an `import` resolves; packages that only know `require` are tried with that. */
+const importing = new Set(['import', 'module', 'default']);
+const requiring = new Set(['require', 'default']);
 
 /** `folder` holds packages directly or below `node_modules`; undefined: there are none. */
 export function createJsPackages(folder: string | undefined): JsPackages {
@@ -47,8 +49,9 @@ async function findPackage(folder: string, specifier: string): Promise<string | 
     if (manifest === undefined) continue;
     const { exports, module, main } = JSON.parse(manifest);
     if (exports !== undefined) {
-      const target = exported(exports, subpath === '' ? '.' : `./${subpath}`);
-      return target === undefined ? undefined : findFile(join(root, target));
+      const path = subpath === '' ? '.' : `./${subpath}`;
+      const file = exported(exports, path, importing) ?? exported(exports, path, requiring);
+      return file === undefined ? undefined : findFile(join(root, file));
     }
     return findFile(join(root, subpath || module || main || 'index.js'));
   }
@@ -56,26 +59,32 @@ async function findPackage(folder: string, specifier: string): Promise<string | 
 }
 
 /** Node.js, "Package entry points": subpaths, patterns and nested conditions. */
-function exported(exports: unknown, subpath: string): string | undefined {
+function exported(exports: unknown, subpath: string, conditions: Set<string>): string | undefined {
   const isMap =
     typeof exports === 'object' && exports !== null && Object.keys(exports).some((key) => key.startsWith('.'));
-  if (!isMap) return subpath === '.' ? target(exports, '') : undefined;
+  if (!isMap) return subpath === '.' ? target(exports, '', conditions) : undefined;
   const map = exports as Record<string, unknown>;
-  if (subpath in map) return target(map[subpath], '');
-  for (const [pattern, value] of Object.entries(map)) {
-    const [before, after] = pattern.split('*') as [string, string | undefined];
-    if (after !== undefined && subpath.startsWith(before) && subpath.endsWith(after))
-      return target(value, subpath.slice(before.length, subpath.length - after.length));
+  if (subpath in map) return target(map[subpath], '', conditions);
+  // The longest prefix wins, and a null target ends the search: Node.js, "Subpath patterns".
+  const patterns = Object.entries(map)
+    .map(([pattern, value]) => ({ parts: pattern.split('*'), value }))
+    .filter(({ parts }) => parts.length === 2)
+    .sort((a, b) => (b.parts[0] as string).length - (a.parts[0] as string).length);
+  for (const { parts, value } of patterns) {
+    const [before, after] = parts as [string, string];
+    if (subpath.startsWith(before) && subpath.endsWith(after) && subpath.length >= before.length + after.length)
+      return target(value, subpath.slice(before.length, subpath.length - after.length), conditions);
   }
   return undefined;
 }
 
-function target(value: unknown, star: string): string | undefined {
+function target(value: unknown, star: string, conditions: Set<string>): string | undefined {
   if (typeof value === 'string') return value.replaceAll('*', star);
-  if (Array.isArray(value)) return value.map((item) => target(item, star)).find((found) => found !== undefined);
+  if (Array.isArray(value))
+    return value.map((item) => target(item, star, conditions)).find((found) => found !== undefined);
   if (typeof value !== 'object' || value === null) return undefined;
-  for (const condition of conditions) {
-    const found = target((value as Record<string, unknown>)[condition], star);
+  for (const [condition, inner] of Object.entries(value)) {
+    const found = conditions.has(condition) ? target(inner, star, conditions) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;

@@ -57,17 +57,18 @@ export async function createIsolateDriver(options: IsolateDriverOptions): Promis
   async function lease(owner: Owner, signal = new AbortController().signal) {
     const taken = await pool.take(owner, signal);
     let open = true;
-    const release = () => {
-      if (open) taken.reserved--;
-      open = false;
-    };
     return {
       walls: walls.standing,
       execute(program: Program, host: GuestHost): Execution {
-        release();
-        return taken.execute(program, host);
+        open = false;
+        const execution = taken.execute(program, host);
+        taken.reserved--;
+        return execution;
       },
-      release,
+      release() {
+        if (open) pool.giveBack(taken);
+        open = false;
+      },
     };
   }
 

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import type { Execution, GuestHost, HostReply, Outcome, Owner, Program, StopCause } from '../driver.ts';
 import { createCpuBackstop } from './cpu-backstop.ts';
 import { callsAtOnce, encodeFrame, frameReader } from './frames.ts';
-import { type HostMessage, parseGuestEnd, parseWorkerMessage, type WorkerMessage } from './protocol.ts';
+import { type HostMessage, ProtocolError, parseGuestEnd, parseWorkerMessage, type WorkerMessage } from './protocol.ts';
 import type { WorkerProcess } from './walls/walls.ts';
+import { boundedEnd, cpuOutcome, lostOutcome, ramOutcome } from './worker-outcomes.ts';
 
 /** Largest frame of a worker: a result or a file chunk with room to spare. A larger one costs it its life. */
 const MAX_FRAME_BYTES = 96 * 1024 * 1024;
@@ -15,6 +16,8 @@ const MAX_BACKLOG_BYTES = 4 * 1024 * 1024;
 /** How long a worker may take to end a run softly before it is killed. */
 const STOP_GRACE_MS = 1000;
 const RAM_GRACE_MS = 150;
+/** How long a process may take to exit after its channel closed. */
+const CLOSED_MS = 200;
 
 export interface Worker {
   readonly process: WorkerProcess;
@@ -59,6 +62,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
   let retired = false;
   let gone = false;
   let dismissed = false;
+  let isReady = false;
   let corked = false;
   let idleCounted = false;
   let reading: Promise<unknown> = Promise.resolve();
@@ -97,9 +101,14 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     }
   });
   process.channel.on('error', () => condemn('the channel broke'));
+  // A worker that only closes its end lives on; one that exits closes it too, and `exited` says so in a moment.
+  for (const end of ['end', 'close'])
+    process.channel.on(end, () => setTimeout(() => gone || condemn('the channel closed'), CLOSED_MS));
 
   function receive(message: WorkerMessage, bytes: Buffer | undefined): void {
     if (message.t === 'ready') {
+      if (isReady) throw new ProtocolError('the worker said twice that it is ready');
+      isReady = true;
       backstop.idle();
       return ready.resolve();
     }
@@ -160,10 +169,10 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
   function ended(entry: Entry, message: Extract<WorkerMessage, { t: 'ended' }>): void {
     if (message.unclean) retired = true;
     const usage = { cpuMs: Math.round(message.cpuMs * 1000) / 1000, ramPeakBytes: message.ramPeakBytes };
-    const outcome = entry.cause ?? (message.end === undefined ? undefined : parseGuestEnd(message.end));
+    const outcome = entry.cause ?? (message.end === undefined ? undefined : boundedEnd(entry.program, message.end));
     remove(entry, (outcome ?? lostOutcome('the worker ended the run without a cause')) as Outcome, usage);
     events.onFree(worker);
-    if (retired && entries.size === 0) worker.kill();
+    if (retired && entries.size === 0 && worker.reserved === 0) worker.kill();
   }
 
   function remove(entry: Entry, outcome: Outcome, usage = { cpuMs: entry.cpuMs, ramPeakBytes: 0 }): void {
@@ -258,7 +267,10 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
         idleCounted = true;
         backstop.idle();
       }
-      if (backstop.exceeded()) condemn('it used more CPU time than its runs were allowed');
+      if (!backstop.exceeded()) return;
+      const [only, another] = entries.values();
+      if (only && !another) only.cause ??= cpuOutcome(only.program);
+      condemn('it used more CPU time than its runs were allowed');
     },
     kill() {
       dismissed = true;
@@ -268,10 +280,3 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
   };
   return worker;
 }
-
-const lostOutcome = (message: string): Outcome => ({ status: 'interrupted', error: { name: 'WorkerLost', message } });
-
-const ramOutcome = (program: Program): Outcome => ({
-  status: 'limit_exceeded',
-  error: { name: 'LimitExceeded', message: `ramBytes is used up (${program.limits.ramBytes})`, limit: 'ramBytes' },
-});

@@ -22,6 +22,8 @@ interface Waiter {
 /** Starting a worker takes most of a core: more at once would only take turns. */
 const STARTING_AT_ONCE = 2;
 const REAP_EVERY_MS = 1000;
+/** Failed starts in a row after which nobody is kept waiting for the next. */
+const GIVE_UP_AFTER = 3;
 /** What a worker needs after a run to have the next isolate ready, with some room. */
 const REST_MS = 3;
 
@@ -41,23 +43,27 @@ export function createWorkerPool(options: PoolOptions) {
 
   function start(): void {
     starting++;
-    const worker = createWorker(options.spawn(), { onFree, onGone });
+    const failed = (error: unknown) => {
+      starting--;
+      failures++;
+      if (failures >= GIVE_UP_AFTER) for (const waiter of waiters.splice(0)) waiter.reject(error);
+      setTimeout(refill, Math.min(30_000, 100 * 2 ** failures)).unref();
+    };
+    let worker: Worker;
+    try {
+      worker = createWorker(options.spawn(), { onFree, onGone });
+    } catch (error) {
+      // The machine refuses to fork; not within the caller, who may be in the middle of a lease.
+      return void setImmediate(failed, error);
+    }
     workers.add(worker);
-    worker.ready.then(
-      () => {
-        starting--;
-        failures = 0;
-        blank.push(worker);
-        serveWaiters();
-        refill();
-      },
-      (error: unknown) => {
-        starting--;
-        failures++;
-        if (failures >= 3) for (const waiter of waiters.splice(0)) waiter.reject(error);
-        setTimeout(refill, Math.min(30_000, 100 * 2 ** failures)).unref();
-      },
-    );
+    worker.ready.then(() => {
+      starting--;
+      failures = 0;
+      blank.push(worker);
+      serveWaiters();
+      refill();
+    }, failed);
   }
 
   function onFree(): void {
@@ -81,15 +87,30 @@ export function createWorkerPool(options: PoolOptions) {
     refill();
   }
 
+  /** Blank workers that the waiting runs can use: no more than each owner may have besides its own. */
+  function wanted(): number {
+    const byOwner = new Map<string, number>();
+    for (const { owner } of waiters) byOwner.set(keyOf(owner), (byOwner.get(keyOf(owner)) ?? 0) + 1);
+    let sum = 0;
+    for (const [key, count] of byOwner) {
+      const usable = [...(owned.get(key) ?? [])].filter((worker) => !worker.retired).length;
+      sum += Math.max(0, Math.min(count, options.workersPerAgent - usable));
+    }
+    return sum;
+  }
+
   /** Keeps blank workers ready; when the room is used up, the longest idle worker of an agent gives way to who waits. */
   function refill(): void {
-    if (closed || failures >= 3) {
-      if (failures >= 3 && !closed && waiters.length > 0 && starting === 0) start();
+    if (closed) return;
+    const urgent = waiters.length === 0 ? 0 : wanted();
+    if (failures >= GIVE_UP_AFTER) {
+      if (urgent > 0 && starting === 0) start();
       return;
     }
-    while (starting < STARTING_AT_ONCE && blank.length + starting < options.blankWorkers + waiters.length) {
+    while (starting < STARTING_AT_ONCE && blank.length + starting < options.blankWorkers + urgent) {
       if (workers.size >= options.maxWorkers) {
-        if (waiters.length > starting) evictIdle();
+        const leaving = [...workers].filter((worker) => worker.retired && load(worker) === 0).length;
+        if (urgent > starting + leaving) evictIdle();
         return;
       }
       start();
@@ -165,6 +186,7 @@ export function createWorkerPool(options: PoolOptions) {
 
     /** A worker of this owner with one place reserved (`reserved`): the caller takes it back. Aborting `signal` rejects. */
     take(owner: Owner, signal: AbortSignal): Worker | Promise<Worker> {
+      signal.throwIfAborted();
       const ahead = waiters.some((waiter) => keyOf(waiter.owner) === keyOf(owner));
       const worker = ahead ? undefined : pick(owner, waiters.length > 0);
       if (worker) {
@@ -181,9 +203,16 @@ export function createWorkerPool(options: PoolOptions) {
         if (at >= 0) waiters.splice(at, 1);
         reject(signal.reason);
       });
-      failures = Math.min(failures, 2);
+      failures = Math.min(failures, GIVE_UP_AFTER - 1);
       refill();
       return promise;
+    },
+
+    /** The place of a lease that was not used. */
+    giveBack(worker: Worker): void {
+      worker.reserved--;
+      if (worker.retired && load(worker) === 0) worker.kill();
+      onFree();
     },
 
     /** Ends all workers of an owner; resolves when they are gone. */

@@ -63,7 +63,14 @@ export function launch(plan: LaunchPlan): WorkerProcess {
   } finally {
     if (seccomp !== undefined) closeSync(seccomp);
   }
-  let pid = plan.jailed ? 0 : (child.pid ?? 0);
+  if (child.pid === undefined || !child.stdio?.[3]) {
+    // No process, or one without its pipes, for want of descriptors: Node tells why on the next turn.
+    child.once('error', () => {});
+    child.kill('SIGKILL');
+    void plan.cgroup?.remove();
+    throw new Error('the machine could not start a worker process');
+  }
+  let pid = plan.jailed ? 0 : child.pid;
   let gone = false;
   let reason: 'ramBytes' | undefined;
   const tail = boundedTail([child.stdout, child.stderr].filter((stream) => stream !== null));
