@@ -24,8 +24,6 @@ const STARTING_AT_ONCE = 2;
 const REAP_EVERY_MS = 1000;
 /** Failed starts in a row after which nobody is kept waiting for the next. */
 const GIVE_UP_AFTER = 3;
-/** What a worker needs after a run to have the next isolate ready, with some room. */
-const REST_MS = 3;
 
 export function createWorkerPool(options: PoolOptions) {
   const workers = new Set<Worker>();
@@ -132,11 +130,6 @@ export function createWorkerPool(options: PoolOptions) {
       for (const worker of mine) if (load(worker) === 0 && worker.idleSince < before) worker.kill();
   }
 
-  /** Less loaded, or idle for longer: it has had time to make isolates ahead. */
-  const isFresher = (a: Worker, b: Worker) => load(a) < load(b) || (load(a) === load(b) && a.idleSince < b.idleSince);
-
-  const isRested = (worker: Worker) => performance.now() - worker.idleSince > REST_MS;
-
   /** The worker for one more run of this owner, or undefined when it must wait for a blank one (`ownOnly`: others wait for those). */
   function pick(owner: Owner, ownOnly = false): Worker | undefined {
     const key = keyOf(owner);
@@ -146,12 +139,9 @@ export function createWorkerPool(options: PoolOptions) {
     for (const worker of mine) {
       if (worker.retired) continue;
       usable++;
-      if (!best || isFresher(worker, best)) best = worker;
+      if (!best || load(worker) < load(best)) best = worker;
     }
-    const enough = usable >= options.workersPerAgent || blank.length === 0;
-    // A second worker for who comes back at once makes isolates while the first one serves; others need the blank ones too.
-    const spare = blank.length > options.blankWorkers / 2;
-    if (best && (enough || (load(best) === 0 && (isRested(best) || !spare)))) return best;
+    if (best && (load(best) === 0 || usable >= options.workersPerAgent || blank.length === 0)) return best;
     if (ownOnly) return best;
     const fresh = blank.shift();
     if (!fresh) return best;
