@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build, stop } from 'esbuild';
+import type { BuildOptions } from 'esbuild';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const guest = here('./guest');
@@ -27,6 +27,8 @@ const common: BuildOptions = {
  * sources always give the same texts. Takes about 0.2 s.
  */
 export async function buildAssets(): Promise<Map<string, string>> {
+  // Loaded here: most starts find what an earlier one built (asset-cache.ts).
+  const { build, stop } = await import('esbuild');
   const names = (await readdir(`${guest}/lazy`)).filter((name) => name.endsWith('.js')).sort();
   const texts = async (options: BuildOptions) => {
     const result = await build({ ...common, outdir: '/', ...options });

@@ -2,7 +2,7 @@
 import { CordonError } from '../../errors.ts';
 import type { Driver, DriverReport, Execution, GuestHost, Language, Owner, Program } from '../driver.ts';
 import { defaultLimits } from '../limits.ts';
-import { buildAssets } from './assets.ts';
+import { cachedAssets } from './asset-cache.ts';
 import { probeIsolate } from './isolate-probe.ts';
 import { prepareWalls, type WallName } from './walls/walls.ts';
 import { workerFiles } from './worker-files.ts';
@@ -26,7 +26,7 @@ const STOCK = 4;
 
 /** Prepares the walls, proves them, starts the first workers. Errors: what the machine refuses. */
 export async function createIsolateDriver(options: IsolateDriverOptions): Promise<Driver> {
-  const worker = workerFiles(await buildAssets(), {
+  const worker = workerFiles(await cachedAssets(), {
     stock: STOCK,
     ramBytes: defaultLimits.ramBytes,
     limits: defaultLimits,
