@@ -79,6 +79,8 @@ async function install() {
     {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Shown only when it fails, and then whole: an outer `npm --silent` must not hide why.
+      env: { ...process.env, npm_config_loglevel: 'warn' },
       started: (child) => {
         child.stdout.on('data', keep);
         child.stderr.on('data', keep);

@@ -194,7 +194,7 @@ export default seen.filter((text) => /\\{"/.test(text));`,
   },
   {
     name: 'a stack that the guest wrote shows no path of the host',
-    code: "const e = new Error('x'); e.stack = 'Error: x\\n    at /etc/passwd:1:1\\n    at Object.<anonymous> (/work/main/runtime/run/execute.ts:1:1)\\n    at node:internal/x:1:1'; throw e",
+    code: "const e = new Error('x'); e.stack = 'Error: x\\n    at /etc/passwd:1:1\\n    at Object.<anonymous> (/srv/cordon/runtime/run/execute.ts:1:1)\\n    at node:internal/x:1:1'; throw e",
     ends: 'failed Error',
     look: (record) => {
       if (record.error?.stack && /passwd|runtime|node:/.test(record.error.stack)) throw new Error(record.error.stack);
