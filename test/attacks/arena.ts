@@ -235,8 +235,12 @@ export async function openArena(
 
 /** A worker whose service was killed by another test is nobody's for some milliseconds: what stays is a stray. */
 async function expectNoStrays(waitMs = 6000): Promise<void> {
-  for (let waited = 0; strays().length > 0 && waited < waitMs; waited += 100) await sleep(100);
-  expect(strays()).toEqual([]);
+  let left = strays();
+  for (let waited = 0; left.length > 0 && waited < waitMs; waited += 100) {
+    await sleep(100);
+    left = strays();
+  }
+  expect(left).toEqual([]);
 }
 
 /** `succeeded`, `failed NAME`, `limit_exceeded LIMIT`, or the HTTP status with the field at fault. */

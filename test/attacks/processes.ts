@@ -1,5 +1,5 @@
 /** Processes of this machine, as /proc shows them. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 export interface ProcessInfo {
   pid: number;
@@ -17,6 +17,7 @@ export function listProcesses(): ProcessInfo[] {
       const status = readFileSync(`/proc/${name}/status`, 'latin1');
       const field = (key: string) => new RegExp(`^${key}:\\s+(\\S+)`, 'm').exec(status)?.[1] ?? '';
       if (field('State') === 'Z') continue;
+      if (!hasProgram(name)) continue;
       const command = readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
       found.push({ pid: Number(name), ppid: Number(field('PPid')), uid: Number(field('Uid')), command });
     } catch {
@@ -24,6 +25,16 @@ export function listProcesses(): ProcessInfo[] {
     }
   }
   return found;
+}
+
+/** One that is being torn down has no program any more, and a kernel thread never had one. */
+function hasProgram(pid: string): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/exe`);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
 }
 
 /** All processes below `root`, itself not included. */
