@@ -145,7 +145,7 @@ if (command === undefined) {
 
 if (!installed()) await install();
 env.PATH = `${bin}${delimiter}${env.PATH ?? ''}`;
-// Compiled code and stripped types are kept between starts: a fifth of a second less for the service.
+// Compiled code and stripped types are kept between starts.
 if (command === 'node') env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/node');
 const { code } = await run(command, rest, { stdio: 'inherit', env });
 process.exit(code);
