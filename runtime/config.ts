@@ -132,6 +132,18 @@ export const settings = {
     integer(256 * 1024 * 1024, 1024 * GiB),
     'memory of one worker process, held from outside',
   ),
+  pythonRamBytes: setting(
+    'CORDON_PYTHON_RAM_BYTES',
+    Math.max(GiB, Math.min(8 * GiB, Math.floor(totalmem() / 4))),
+    integer(512 * 1024 * 1024, 1024 * GiB),
+    'memory for Python interpreters of all agents; runs that need more wait',
+  ),
+  pythonPackages: setting<string | undefined>(
+    'CORDON_PYTHON_PACKAGES',
+    undefined,
+    text,
+    'folder with Python packages that guests may import, filled by `npm run python:add`',
+  ),
   bodyBytes: setting(
     'CORDON_BODY_BYTES',
     64 * 1024 * 1024,
@@ -198,7 +210,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     }
   }
   config.dataDir = resolve(config.dataDir as string);
-  if (config.jsPackages !== undefined) config.jsPackages = resolve(config.jsPackages as string);
+  for (const folder of ['jsPackages', 'pythonPackages'])
+    if (config[folder] !== undefined) config[folder] = resolve(config[folder] as string);
   return config as Config;
 }
 

@@ -1,4 +1,5 @@
 /** Assembles the execution core. The one module that `api/` calls. */
+import { join } from 'node:path';
 import { createQueue } from './admission/queue.ts';
 import { createRate } from './admission/rate.ts';
 import { type Agents, createAgents } from './agent/agents.ts';
@@ -9,11 +10,13 @@ import { systemClock } from './clock.ts';
 import { type Config, readVersion } from './config.ts';
 import { CordonError } from './errors.ts';
 import { createMemory, type Memory } from './memory/memory.ts';
+import { createFileLocks } from './run/file-locks.ts';
 import { createGuestFiles } from './run/guest-files.ts';
 import { createGuestMemory } from './run/guest-memory.ts';
 import { createIdempotency, type Idempotency } from './run/idempotency.ts';
 import { createJsPackages } from './run/js-packages.ts';
 import type { LiveRun } from './run/live-run.ts';
+import { createPythonPackages } from './run/python-packages.ts';
 import { recoverRuns } from './run/recover.ts';
 import { sweepRuns } from './run/retention.ts';
 import { createRunStore } from './run/run-store.ts';
@@ -114,9 +117,13 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
     drained: drainedNow.promise,
     queueLength: config.queueLength,
     metrics: telemetry.metrics,
-    packages: createJsPackages(config.jsPackages),
+    packages: {
+      javascript: createJsPackages(config.jsPackages),
+      python: createPythonPackages(config.pythonPackages, log),
+    },
     open: openGuest,
   };
+  const locks = createFileLocks();
   const runs = createRuns(submitDeps);
   await recoverRuns(submitDeps);
 
@@ -131,7 +138,7 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
     const onWrite = (key: string, revision: number | null) =>
       void live.events.append('memory_write', { key, revision });
     return {
-      files: createGuestFiles({ workspace, limits: record.limits, quota, onFault }),
+      files: createGuestFiles({ workspace, limits: record.limits, quota, locks: locks.open(owner), onFault }),
       memory: createGuestMemory({ memory, owner, quotaBytes: quotas.memoryBytes, onWrite, onFault }),
     };
   }
@@ -279,5 +286,7 @@ const startDriver = (config: Config, log: Log): Promise<Driver> =>
     workersPerAgent: config.workersPerAgent,
     workerIdleMs: config.workerIdleMs,
     workerRamBytes: config.workerRamBytes,
+    pythonRamBytes: config.pythonRamBytes,
+    cacheFolder: join(config.dataDir, 'cache'),
     onWorkerLost: (detail) => log.warn({ detail }, 'a worker process was lost'),
   });

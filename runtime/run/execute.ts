@@ -8,9 +8,8 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { measureUsage } from '../usage/usage.ts';
 import type { GuestFiles } from './guest-files.ts';
-import { createGuestHost, type RunGuestHost } from './guest-host.ts';
+import { createGuestHost, type Packages, type RunGuestHost } from './guest-host.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import type { JsPackages } from './js-packages.ts';
 import type { LiveRun } from './live-run.ts';
 import type { RunRecord } from './record.ts';
 import type { RunStore } from './run-store.ts';
@@ -21,7 +20,7 @@ export interface ExecuteDeps {
   clock: Clock;
   log: Log;
   metrics: Metrics;
-  packages: JsPackages;
+  packages: Packages;
   /** The agent's files and memory, bound to this run. */
   open(live: LiveRun): Promise<{ files: GuestFiles; memory: GuestMemory }>;
 }
@@ -41,6 +40,9 @@ interface Ended {
 /** `finishedAtMs`: when the sandbox was gone and the place free for the next run. */
 type SettledEnd = Ended & { finishedAtMs: number };
 
+/** Longer than a warm sandbox takes. */
+const LEASE_PATIENCE_MS = 20;
+
 /** Never rejects: whatever goes wrong is the run's outcome. `place` is left when the sandbox is gone. */
 export async function execute(live: LiveRun, place: Place, deps: ExecuteDeps): Promise<void> {
   const stopSaving = keepSavingEvents(live, deps);
@@ -55,7 +57,13 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
   const owner: Owner = { tenant: record.tenant, agent: record.agent };
 
   const leasing = live.step('lease');
-  const lease = await deps.driver.lease(owner, record.limits, live.signal).finally(() => leasing.end());
+  // Who waits for a sandbox uses no CPU: others may meanwhile.
+  const patience = setTimeout(() => place.waiting(true), LEASE_PATIENCE_MS);
+  const lease = await deps.driver.lease(owner, record.limits, live.signal, record.language).finally(() => {
+    clearTimeout(patience);
+    place.waiting(false);
+    leasing.end();
+  });
   try {
     const { files, memory } = await deps.open(live);
     const host = createGuestHost({ live, files, memory, packages: deps.packages, waiting: place.waiting });

@@ -3,11 +3,15 @@ import type { Json, JsonObject } from '../json.ts';
 import type { HostCall, HostReply } from '../sandbox/driver.ts';
 import type { LimitName, Limits } from '../sandbox/limits.ts';
 import type { Allowance, Amount } from '../workspace/allowance.ts';
+import type { FileStat } from '../workspace/file-stat.ts';
 import { parseGuestPath } from '../workspace/guest-path.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { WorkspaceError } from '../workspace/workspace-error.ts';
+import type { Changed } from '../workspace/write-in-place.ts';
 import { createChangedPaths, parentOf } from './changed-files.ts';
+import { createFileLocks, LockError, type RunLocks } from './file-locks.ts';
 import { ArgumentError, choiceArg, countArg, flagArg, readArgs, requiredCountArg, textArg } from './guest-args.ts';
+import { lockAnswers } from './guest-locks.ts';
 import type { ChangedFile, RequestFile } from './record.ts';
 
 export interface GuestFiles {
@@ -18,7 +22,7 @@ export interface GuestFiles {
   place(files: readonly RequestFile[]): Promise<void>;
   /** Answers the operations `fs.*`. Never throws. */
   call(call: HostCall): Promise<HostReply>;
-  /** After the end of the sandbox: makes all of it durable, request files and removals included. */
+  /** After the end of the sandbox: drops its locks and makes all of it durable, request files and removals included. */
   flush(): Promise<void>;
   /**
    * After the end of the sandbox: files that the guest wrote, moved or copied and that exist, sorted by path, with what
@@ -33,6 +37,8 @@ export interface GuestFilesOptions {
   limits: Pick<Limits, 'workspaceBytes' | 'files'>;
   /** The agent's quota, workspaceBytes and workspaceFiles. */
   quota: Amount;
+  /** Those of this run, among the runs of its agent. Default: nobody else has any. */
+  locks?: RunLocks;
   /** Bytes of one answer, a file or a listing; longer files are read in ranges. Default 64 MiB. */
   maxReplyBytes?: number;
   /** An error of ours, which the guest sees only as EIO. */
@@ -52,9 +58,15 @@ class GrowthExceeded extends Error {
 
 class ReplyTooLarge extends Error {}
 
+/** For a cache: `version` is another after each change of the content, `before` the one that a change found. */
+function versioned({ etag, ...stat }: FileStat, etagBefore?: string): JsonObject {
+  return { ...stat, version: etag, ...(etagBefore === undefined ? {} : { before: etagBefore }) };
+}
+
 /** Answers the file calls of one run. Arguments come from hostile code and are checked here. */
 export function createGuestFiles(options: GuestFilesOptions): GuestFiles {
   const { workspace, limits, quota, maxReplyBytes = 64 * 1024 * 1024 } = options;
+  const locks = options.locks ?? createFileLocks().open({ tenant: '', agent: '' });
   const growth: Allowance = {
     used: { bytes: 0, files: 0 },
     limit: { bytes: limits.workspaceBytes, files: limits.files },
@@ -75,23 +87,32 @@ export function createGuestFiles(options: GuestFilesOptions): GuestFiles {
   }
 
   /** Marks a path as changed when the operation succeeds, or fails in a way that may have changed it. */
-  async function changing(path: string, kind: 'file' | 'entry', body: () => Promise<unknown>): Promise<Answer> {
+  async function changing<T>(path: string, kind: 'file' | 'entry', body: () => Promise<T>): Promise<T> {
     const key = parseGuestPath(path, 'open').parts.join('/');
+    let made: T;
     try {
-      await body();
+      made = await body();
       changes.mark(key, kind);
     } catch (error) {
       if (error instanceof CordonError && error.code !== 'quota_exceeded') changes.mark(key, kind);
       throw error;
     }
     await changes.prune();
-    return {};
+    return made;
+  }
+
+  /** `changing`, in place; with the new version if that is asked for. */
+  async function changingPart(path: string, version: boolean, body: () => Promise<Changed>): Promise<Answer> {
+    const { etagBefore, ...stat } = await changing(path, 'file', body);
+    return version ? { value: versioned(stat, etagBefore) } : {};
   }
 
   const answers: Record<string, (args: Json, bytes: Uint8Array) => Promise<Answer>> = {
+    ...lockAnswers(locks),
     'fs.readFile': (raw) => {
-      const args = readArgs(raw, ['path', 'offset', 'length']);
+      const args = readArgs(raw, ['path', 'offset', 'length', 'version']);
       const [path, offset = 0, length] = [textArg(args, 'path'), countArg(args, 'offset'), countArg(args, 'length')];
+      const version = flagArg(args, 'version');
       return inTurn(async () => {
         const file = await workspace.open(path);
         try {
@@ -100,35 +121,43 @@ export function createGuestFiles(options: GuestFilesOptions): GuestFiles {
           if (wanted > maxReplyBytes)
             throw new ReplyTooLarge(`File size (${wanted}) is greater than ${maxReplyBytes}: read ranges of it`);
           const bytes = await file.read({ offset, length: wanted });
-          return { value: { bytes: file.stat.bytes }, bytes };
+          return { value: version ? versioned(file.stat) : { bytes: file.stat.bytes }, bytes };
         } finally {
           file.close();
         }
       });
     },
     'fs.writeFile': (raw, bytes) => {
-      const args = readArgs(raw, ['path', 'flag']);
+      const args = readArgs(raw, ['path', 'flag', 'version']);
       const path = textArg(args, 'path');
       const flag = choiceArg(args, 'flag', ['w', 'wx', 'a', 'ax']);
-      return changing(path, 'file', () =>
-        flag === 'w' || flag === 'wx'
-          ? workspace.write(path, bytes, { ...how, flag })
-          : workspace.append(path, bytes, { ...how, flag }),
-      );
+      if (flag === 'w' || flag === 'wx')
+        return changing(path, 'file', async () => {
+          const { stat } = await workspace.write(path, bytes, { ...how, flag });
+          return flagArg(args, 'version') ? { value: versioned(stat) } : {};
+        });
+      return changingPart(path, flagArg(args, 'version'), () => workspace.append(path, bytes, { ...how, flag }));
     },
     'fs.writeRange': (raw, bytes) => {
-      const args = readArgs(raw, ['path', 'offset']);
+      const args = readArgs(raw, ['path', 'offset', 'version']);
       const [path, offset] = [textArg(args, 'path'), requiredCountArg(args, 'offset')];
-      return changing(path, 'file', () => workspace.writeRange(path, offset, bytes, how));
+      return changingPart(path, flagArg(args, 'version'), () => workspace.writeRange(path, offset, bytes, how));
     },
     'fs.truncate': (raw) => {
-      const args = readArgs(raw, ['path', 'bytes']);
+      const args = readArgs(raw, ['path', 'bytes', 'version']);
       const [path, size] = [textArg(args, 'path'), requiredCountArg(args, 'bytes')];
-      return changing(path, 'file', () => workspace.truncate(path, size, how));
+      return changingPart(path, flagArg(args, 'version'), () => workspace.truncate(path, size, how));
+    },
+    'fs.sync': async (raw) => {
+      await workspace.sync([textArg(readArgs(raw, ['path']), 'path')]);
+      return {};
     },
     'fs.stat': async (raw) => {
-      const { etag: _, ...stat } = await workspace.stat(textArg(readArgs(raw, ['path']), 'path'));
-      return { value: { ...stat } };
+      const args = readArgs(raw, ['path', 'version']);
+      const stat = await workspace.stat(textArg(args, 'path'));
+      if (flagArg(args, 'version')) return { value: versioned(stat) };
+      const { etag: _, ...shown } = stat;
+      return { value: { ...shown } };
     },
     'fs.readdir': (raw) => {
       const args = readArgs(raw, ['path', 'recursive']);
@@ -148,7 +177,10 @@ export function createGuestFiles(options: GuestFilesOptions): GuestFiles {
     'fs.mkdir': (raw) => {
       const args = readArgs(raw, ['path', 'recursive']);
       const [path, recursive] = [textArg(args, 'path'), flagArg(args, 'recursive')];
-      return changing(path, 'entry', () => workspace.mkdir(path, { ...how, recursive }));
+      return changing(path, 'entry', async () => {
+        await workspace.mkdir(path, { ...how, recursive });
+        return {};
+      });
     },
     'fs.rm': async (raw) => {
       const args = readArgs(raw, ['path', 'recursive', 'force']);
@@ -183,7 +215,10 @@ export function createGuestFiles(options: GuestFilesOptions): GuestFiles {
     'fs.copyFile': (raw) => {
       const args = readArgs(raw, ['from', 'to', 'exclusive']);
       const [from, to, exclusive] = [textArg(args, 'from'), textArg(args, 'to'), flagArg(args, 'exclusive')];
-      return changing(to, 'file', () => workspace.copy(from, to, { ...how, exclusive }));
+      return changing(to, 'file', async () => {
+        await workspace.copy(from, to, { ...how, exclusive });
+        return {};
+      });
     },
   };
 
@@ -215,7 +250,10 @@ export function createGuestFiles(options: GuestFilesOptions): GuestFiles {
       return reply.finally(() => underWay.delete(reply));
     },
     async flush() {
+      // Who waits for a lock waits in vain; what is still written is written under the run's locks.
+      locks.end();
       await settled();
+      locks.release();
       const paths = [...placed, ...(await changes.paths())];
       if (paths.length > 0) await workspace.sync(paths);
     },
@@ -231,6 +269,7 @@ type GuestError = Extract<HostReply, { ok: false }>['error'];
 function errorForGuest(error: unknown, onFault?: (error: unknown) => void): GuestError {
   if (error instanceof ArgumentError)
     return { name: 'TypeError', message: error.message, code: 'ERR_INVALID_ARG_TYPE' };
+  if (error instanceof LockError) return { name: 'Error', message: error.message, code: error.code };
   if (error instanceof WorkspaceError) return { name: 'Error', message: error.message, code: error.code };
   if (error instanceof GrowthExceeded)
     return { name: 'Error', message: error.message, code: 'ENOSPC', limit: error.limit };

@@ -4,6 +4,7 @@ import type { GuestFiles } from './guest-files.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { JsPackages } from './js-packages.ts';
 import type { LiveRun } from './live-run.ts';
+import type { PythonPackages } from './python-packages.ts';
 import type { Display } from './record.ts';
 import { createRunOutput, type RunOutput } from './run-output.ts';
 
@@ -13,11 +14,17 @@ export interface RunGuestHost extends GuestHost {
   readonly egressRequests: number;
 }
 
+/** What the operator placed for guests to import. */
+export interface Packages {
+  javascript: JsPackages;
+  python: PythonPackages;
+}
+
 export interface GuestHostDeps {
   live: LiveRun;
   files: GuestFiles;
   memory: GuestMemory;
-  packages: JsPackages;
+  packages: Packages;
   waiting: (isWaiting: boolean) => void;
 }
 
@@ -51,7 +58,8 @@ export function createGuestHost({ live, files, memory, packages, waiting }: Gues
   }
 
   async function answer(call: HostCall): Promise<HostReply> {
-    if (call.op === 'module.package') return packages.load(call.args);
+    if (call.op === 'module.package') return packages.javascript.load(call.args);
+    if (call.op.startsWith('module.python')) return packages.python.call(call);
     if (++hostCalls > limits.hostCalls) {
       const message = `hostCalls is used up (${limits.hostCalls})`;
       return { ok: false, error: { name: 'QuotaExceeded', message, code: 'EDQUOT', limit: 'hostCalls' } };

@@ -113,8 +113,8 @@ export interface Driver {
   readonly kind: DriverKind;
   readonly languages: readonly Language[];
   report(): DriverReport;
-  /** Reserves a warm sandbox. Errors: CordonError `driver_unavailable`, `walls_missing`. Aborting `signal` rejects. */
-  lease(owner: Owner, limits: Limits, signal: AbortSignal): Promise<Lease>;
+  /** Reserves a warm sandbox for a program of this language. Errors: CordonError `driver_unavailable`, `walls_missing`. Aborting `signal` rejects. */
+  lease(owner: Owner, limits: Limits, signal: AbortSignal, language: Language): Promise<Lease>;
   /** The agent is gone: nothing of its sandboxes may remain. */
   forget(owner: Owner): Promise<void>;
   /** Ends every sandbox; resolves when all are gone. */

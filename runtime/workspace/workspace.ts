@@ -14,7 +14,14 @@ import { type OpenedFile, openFile, statEntry } from './read-file.ts';
 import { emptyFolder, freshName } from './remove-tree.ts';
 import { createInPlaceWriters, createStamp, type Tree } from './tree.ts';
 import { type CopyOptions, copyFile, replaceFile, type Source, type WriteOptions, type Written } from './write-file.ts';
-import { type AppendOptions, append, type InPlaceOptions, truncate, writeRange } from './write-in-place.ts';
+import {
+  type AppendOptions,
+  append,
+  type Changed,
+  type InPlaceOptions,
+  truncate,
+  writeRange,
+} from './write-in-place.ts';
 
 /**
  * An agent's files. All paths are guest paths: relative to /workspace, or absolute below it. Errors are
@@ -29,9 +36,9 @@ export interface Workspace {
   /** Holds a file open: its stat, ranges and streams are of one and the same content when it was written whole. */
   open(path: string): Promise<OpenedFile>;
   write(path: string, source: Source, options: WriteOptions): Promise<Written>;
-  append(path: string, bytes: Uint8Array, options: AppendOptions): Promise<FileStat>;
-  writeRange(path: string, offset: number, bytes: Uint8Array, options: InPlaceOptions): Promise<FileStat>;
-  truncate(path: string, size: number, options: InPlaceOptions): Promise<FileStat>;
+  append(path: string, bytes: Uint8Array, options: AppendOptions): Promise<Changed>;
+  writeRange(path: string, offset: number, bytes: Uint8Array, options: InPlaceOptions): Promise<Changed>;
+  truncate(path: string, size: number, options: InPlaceOptions): Promise<Changed>;
   mkdir(path: string, options: MkdirOptions): Promise<void>;
   remove(path: string, options: RemoveOptions): Promise<void>;
   rename(from: string, to: string, options: RenameOptions): Promise<void>;

@@ -20,8 +20,13 @@ export interface AppendOptions extends InPlaceOptions {
   flag?: 'a' | 'ax' | undefined;
 }
 
+export interface Changed extends FileStat {
+  /** The etag of what the change found. */
+  etagBefore: string;
+}
+
 /** Appends; several appends of one file come one after the other, each in one piece. Errors: as `replaceFile`. */
-export async function append(tree: Tree, path: string, bytes: Uint8Array, options: AppendOptions): Promise<FileStat> {
+export async function append(tree: Tree, path: string, bytes: Uint8Array, options: AppendOptions): Promise<Changed> {
   const created = createEmpty(tree, path, bytes.length, options);
   return change(tree, path, 'open', { ...options, created }, (counted) => ({
     size: counted + bytes.length,
@@ -36,7 +41,7 @@ export function writeRange(
   offset: number,
   bytes: Uint8Array,
   options: InPlaceOptions,
-): Promise<FileStat> {
+): Promise<Changed> {
   return change(tree, path, 'write', options, (counted) => ({
     size: bytes.length === 0 ? counted : Math.max(counted, offset + bytes.length),
     apply: (fd) => writeFully(fd, bytes, offset),
@@ -44,7 +49,7 @@ export function writeRange(
 }
 
 /** Cuts an existing file, or extends it with zeros that count as bytes. */
-export function truncate(tree: Tree, path: string, size: number, options: InPlaceOptions): Promise<FileStat> {
+export function truncate(tree: Tree, path: string, size: number, options: InPlaceOptions): Promise<Changed> {
   return change(tree, path, 'ftruncate', options, () => ({ size, apply: (fd) => ftruncate(fd, size) }));
 }
 
@@ -75,7 +80,7 @@ async function change(
   syscall: string,
   options: InPlaceOptions & { created?: boolean },
   plan: (counted: number) => { size: number; apply: (fd: number) => Promise<void> },
-): Promise<FileStat> {
+): Promise<Changed> {
   const { parts, text, directory } = parseGuestPath(path, syscall);
   if (parts.length === 0 || directory) throw new WorkspaceError('EISDIR', syscall, text);
   const { fd, stat } = inParent(tree, parts, syscall, text, (parent, name) => {
@@ -85,6 +90,7 @@ async function change(
   try {
     return await tree.writers.alone(stat, async (entry) => {
       const { size, apply } = plan(entry.counted);
+      const { etag: etagBefore } = fileStat(fstatSync(fd, { bigint: true }));
       const held = charge(tree, options);
       held.reach(Math.max(0, size - entry.counted), 0);
       try {
@@ -98,7 +104,7 @@ async function change(
         entry.counted = now;
       }
       if (options.created && options.durable !== false) await flushParent(tree, parts, text);
-      return fileStat(fstatSync(fd, { bigint: true }));
+      return { ...fileStat(fstatSync(fd, { bigint: true })), etagBefore };
     });
   } finally {
     closeSync(fd);

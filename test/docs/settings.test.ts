@@ -13,6 +13,10 @@ const entries = Object.entries(settings) as [string, { env: string; what: string
 const rules: Record<string, number> = {
   '8 x CPU cores, at least 16': Math.max(16, 8 * availableParallelism()),
   'one per 256 MiB of memory, from 8 to 64': Math.min(64, Math.max(8, Math.floor(totalmem() / (256 * 1024 ** 2)))),
+  'a quarter of the memory, from 1 GiB to 8 GiB': Math.min(
+    8 * 1024 ** 3,
+    Math.max(1024 ** 3, Math.floor(totalmem() / 4)),
+  ),
   'CPU cores, from 1 to 4': Math.min(4, Math.max(1, availableParallelism())),
 };
 

@@ -99,7 +99,7 @@ describe('quotas hold exactly', () => {
     await agent('three', { concurrentRuns: 3 });
     await Promise.all(
       Array.from({ length: 9 }, () =>
-        run(server, 'three', 'await new Promise((ok) => setTimeout(ok, 150))', { prefer: 'respond-async' }),
+        run(server, 'three', 'await new Promise((ok) => setTimeout(ok, 600))', { prefer: 'respond-async' }),
       ),
     );
     await sleep(60);

@@ -4,31 +4,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Json } from '../../runtime/json.ts';
 import { createChangedPaths } from '../../runtime/run/changed-files.ts';
-import { createGuestFiles, type GuestFilesOptions } from '../../runtime/run/guest-files.ts';
-import type { HostReply } from '../../runtime/sandbox/driver.ts';
-import { bytes, MiB, scratch, text } from '../workspace/scratch.ts';
-
-async function guest(options: Partial<GuestFilesOptions> = {}) {
-  const s = await scratch();
-  const faults: unknown[] = [];
-  const files = createGuestFiles({
-    workspace: s.workspace,
-    limits: { workspaceBytes: 10_000, files: 10 },
-    quota: { bytes: 64 * MiB, files: 1000 },
-    onFault: (error) => faults.push(error),
-    ...options,
-  });
-  const ask = (op: string, args: Json, body?: Uint8Array): Promise<HostReply> =>
-    files.call({ op: `fs.${op}`, args, ...(body === undefined ? {} : { bytes: body }) });
-  const write = (path: string, content: string | number, flag = 'w') =>
-    ask('writeFile', { path, flag }, bytes(content));
-  return { ...s, hostFiles: s.files, files, ask, write, faults };
-}
+import { bytes, MiB, text } from '../workspace/scratch.ts';
+import { failed, guest } from './guest.ts';
 
 const sha256 = (content: string | Uint8Array) => createHash('sha256').update(content).digest('hex');
-const failed = (reply: HostReply) =>
-  reply.ok ? 'no error' : `${reply.error.name} ${reply.error.code} ${reply.error.limit}`;
-
 test('a guest writes, reads, appends, changes ranges, lists and removes', async () => {
   const g = await guest();
   expect(await g.ask('mkdir', { path: 'data/in', recursive: true })).toEqual({ ok: true });

@@ -24,7 +24,7 @@ function door() {
     live,
     files: answers as never,
     memory: { ...answers, operations: 0 } as never,
-    packages: { load: async () => ({ ok: true }) },
+    packages: { javascript: { load: async () => ({ ok: true }) }, python: { call: async () => ({ ok: true }) } },
     waiting: () => {},
   });
   return { host, seen, flushed: () => flush.resolve(), refused: () => flush.reject(new Error('disk full')) };

@@ -6,11 +6,12 @@ import { buildAssets } from './assets.ts';
 
 const here = import.meta.dirname;
 const modules = join(here, '../../../node_modules');
+/** Beside the packages, so that every data directory finds what one start of this installation made. */
+export const installationCache = join(modules, '.cache/cordon');
 
 /** As `buildAssets`, from the cache where it has them. A cache that cannot be read or written is no error. */
 export async function cachedAssets(): Promise<Map<string, string>> {
-  const folder = join(modules, '.cache/cordon');
-  const file = join(folder, `assets-${fingerprint()}.json`);
+  const file = join(installationCache, `assets-${fingerprint()}.json`);
   try {
     return new Map(JSON.parse(readFileSync(file, 'utf8')) as [string, string][]);
   } catch {
@@ -18,7 +19,7 @@ export async function cachedAssets(): Promise<Map<string, string>> {
   }
   const assets = await buildAssets();
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(installationCache, { recursive: true });
     const fresh = `${file}.${process.pid}`;
     writeFileSync(fresh, JSON.stringify([...assets]));
     renameSync(fresh, file);

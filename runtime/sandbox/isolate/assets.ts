@@ -22,7 +22,7 @@ const common: BuildOptions = {
 };
 
 /**
- * Texts by name: `prelude.js` (value: {start, deliver}), `transformer.js` (defines `transform`), `typescript.js` (defines
+ * Texts by name: `prelude.js` (value: {start, deliver}), `python.js` (value: {boot, start, rewind, ...}), `transformer.js` (defines `transform`), `typescript.js` (defines
  * `amaro`), `lazy/<name>.js` (an expression: a function of the prelude's internals that answers its exports). The same
  * sources always give the same texts. Takes about 0.2 s.
  */
@@ -34,12 +34,18 @@ export async function buildAssets(): Promise<Map<string, string>> {
     const result = await build({ ...common, outdir: '/', ...options });
     return (result.outputFiles ?? []).map((file): [string, string] => [basename(file.path), file.text.trimEnd()]);
   };
-  const [preludes, transformers, typescripts, lazies] = await Promise.all([
+  const [preludes, pythons, transformers, typescripts, lazies] = await Promise.all([
     texts({
       entryPoints: { prelude: `${guest}/prelude/main.js` },
       format: 'cjs',
       banner: { js: '(function(){"use strict";var module={exports:{}},exports=module.exports;' },
       footer: { js: 'return{start:module.exports.start,deliver:module.exports.deliver}})()' },
+    }),
+    texts({
+      entryPoints: { python: `${guest}/python/main.js` },
+      format: 'cjs',
+      banner: { js: '(function(){"use strict";var module={exports:{}},exports=module.exports;' },
+      footer: { js: 'return Object.assign({},module.exports)})()' },
     }),
     texts({ entryPoints: [`${source}/transformer.js`], format: 'iife' }),
     texts({
@@ -63,5 +69,5 @@ export async function buildAssets(): Promise<Map<string, string>> {
     `lazy/${name}`,
     `${text}\n//# sourceURL=cordon:${name}`,
   ]);
-  return new Map([...preludes, ...transformers, ...typescripts, ...named]);
+  return new Map([...preludes, ...pythons, ...transformers, ...typescripts, ...named]);
 }

@@ -36,8 +36,12 @@ export interface JailFolder {
   readonly bareLock: string;
   /** Whether filters exist for this machine. */
   readonly hasFilters: boolean;
+  /** Puts more files below the app folder: texts, bytes, or what lies elsewhere (linked where possible, its owner keeps it). */
+  add(files: ReadonlyMap<string, JailFile>): Promise<void>;
   remove(): Promise<void>;
 }
+
+export type JailFile = string | Uint8Array | { from: string };
 
 export interface JailContent {
   scratchDir: string;
@@ -95,7 +99,21 @@ export async function makeJailFolder(content: JailContent): Promise<JailFolder> 
       await put(filters.bareLock, seccompLock(arch, seccompFilter({ arch, stage: 'run', jailed: false })));
     }
     await openToAll(root);
-    return { root, app, node, ...filters, hasFilters, remove: () => rm(root, { recursive: true, force: true }) };
+    return {
+      root,
+      app,
+      node,
+      ...filters,
+      hasFilters,
+      async add(files) {
+        for (const [path, file] of files)
+          if (typeof file === 'object' && 'from' in file) await place(file.from, join(app, path));
+          else await putSource(join(app, path), file);
+        for (const folder of new Set([...files.keys()].map((path) => path.split('/')[0] as string)))
+          await openToAll(join(app, folder));
+      },
+      remove: () => rm(root, { recursive: true, force: true }),
+    };
   } catch (error) {
     await rm(root, { recursive: true, force: true });
     throw error;

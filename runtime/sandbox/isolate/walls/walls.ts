@@ -1,7 +1,7 @@
 import type { WallReport } from '../../driver.ts';
 import { installHint } from './bubblewrap.ts';
 import { type Cgroups, openCgroups } from './cgroup.ts';
-import { findScratch, jailFolderName, makeJailFolder, reapJailFolders } from './jail-folder.ts';
+import { findScratch, type JailFile, jailFolderName, makeJailFolder, reapJailFolders } from './jail-folder.ts';
 import { type Around, createLauncher } from './launcher.ts';
 import { openProber, probeSource } from './probe.ts';
 import { createResidentWatchdog, watchdogIntervalMs } from './resident-watchdog.ts';
@@ -9,6 +9,7 @@ import { findCommand, unprivilegedUsers } from './unprivileged-user.ts';
 import { judgeJail, judgePermissions, judgeRam, judgeSeccomp, judgeUser } from './verdict.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
+export type { JailFile } from './jail-folder.ts';
 export type { WorkerExit, WorkerProcess } from './worker-process.ts';
 
 export const wallNames = ['isolate', 'permissions', 'jail', 'seccomp', 'user', 'ram'] as const;
@@ -36,8 +37,13 @@ export interface Walls {
   missing(required: readonly string[] | 'all'): WallReport[];
   /** The isolate is probed by who makes isolates; until then it does not stand. */
   reportIsolate(report: Omit<WallReport, 'name'>): void;
-  /** Starts a worker. Throws if the machine refuses (no fds, no pids), and after `close`. `name` is for operators, e.g. in a cgroup's path. */
-  spawn(options: { ramBytes: number; name: string }): WorkerProcess;
+  /** Puts more files where workers that start later find them. Errors: the file system's. */
+  add(files: ReadonlyMap<string, JailFile>): Promise<void>;
+  /**
+   * Starts a worker, with the common entry unless another is named. Throws if the machine refuses (no fds, no pids), and
+   * after `close`. `name` is for operators, e.g. in a cgroup's path.
+   */
+  spawn(options: { ramBytes: number; name: string; entry?: string; args?: readonly string[] }): WorkerProcess;
   /** Kills every worker, waits for their end, and removes folder and cgroups. */
   close(): Promise<void>;
 }
@@ -125,7 +131,6 @@ export async function prepareWalls(options: WallsOptions): Promise<Walls> {
     }
   }
 
-  const entry = (options.entry ?? 'worker/main.ts').replace(/\.ts$/, '.js');
   return {
     report,
     get standing() {
@@ -141,9 +146,11 @@ export async function prepareWalls(options: WallsOptions): Promise<Walls> {
         .filter((wall) => !wall.stands);
     },
     reportIsolate: (isolate) => void report.splice(0, 1, { name: 'isolate', ...isolate }),
-    spawn({ ramBytes, name }) {
+    add: (files) => folder.add(files),
+    spawn({ ramBytes, name, entry = options.entry ?? 'worker/main.ts', args = [] }) {
       if (closed) throw new Error('the walls are closed');
-      const worker = launcher.start({ around, isolates: true, entry, args: [], ramBytes, name });
+      const script = entry.replace(/\.ts$/, '.js');
+      const worker = launcher.start({ around, isolates: true, entry: script, args, ramBytes, name });
       workers.add(worker);
       worker.exited.then(() => workers.delete(worker));
       return worker;

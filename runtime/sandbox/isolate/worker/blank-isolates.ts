@@ -1,44 +1,21 @@
 /** Isolates made ahead while the worker is idle, so that a run does not wait the millisecond that one costs. */
 import type { Context, ExternalCopy, Isolate, Reference } from 'isolated-vm';
+import { openDoors } from './doors.ts';
 import type { Ivm } from './isolated-vm.ts';
-
-/** An isolate with the prelude in it and nothing of any run. */
-export interface BlankIsolate {
-  isolate: Isolate;
-  context: Context;
-  ramMiB: number;
-  start: Reference;
-  deliver: Reference;
-  bind(bridge: GuestBridge): void;
-  dispose(): void;
-  /** V8 lost control over it: the process is to be replaced. */
-  catastrophe: string | undefined;
-}
-
-/** What the prelude's doors lead to once the isolate belongs to a run. */
-export interface GuestBridge {
-  post(json: string, bytes: ArrayBuffer | undefined): void;
-  ask(json: string, bytes: ArrayBuffer | undefined): Promise<{ json: string; bytes?: ArrayBuffer }>;
-  /** The guest called this process: its time here is on the guest's account. */
-  crossed(): void;
-  catastrophe(): void;
-}
-
-export interface Assets {
-  get(name: string): string;
-}
+import type { Assets, GuestBridge, Sandbox } from './sandbox.ts';
 
 const MiB = 1024 * 1024;
 const PRELUDE = 'cordon:prelude';
 
 export function createBlankIsolates(ivm: Ivm, assets: Assets, options: { stock: number; ramBytes: number }) {
   const defaultMiB = Math.ceil(options.ramBytes / MiB);
-  const stock: BlankIsolate[] = [];
+  const stock: Sandbox[] = [];
   const prelude = assets.get('prelude.js');
   let cachedData: ExternalCopy<ArrayBuffer> | undefined;
   cachedData = warmCode();
 
-  function make(ramMiB: number): BlankIsolate {
+  /** An isolate with the prelude in it and nothing of any run. */
+  function make(ramMiB: number): Sandbox {
     let bridge: GuestBridge | undefined;
     const isolate = new ivm.Isolate({
       memoryLimit: ramMiB,
@@ -48,49 +25,34 @@ export function createBlankIsolates(ivm: Ivm, assets: Assets, options: { stock: 
       },
     });
     const context = isolate.createContextSync();
-    const doors = openDoors(isolate, context, () => bridge);
-    const blank: BlankIsolate = {
+    const entries = runPrelude(isolate, context, () => bridge);
+    const start = entries.getSync('start', { reference: true }) as Reference;
+    const deliver = entries.getSync('deliver', { reference: true }) as Reference;
+    entries.release();
+    const blank: Sandbox = {
       isolate,
-      context,
-      ramMiB,
-      start: doors.getSync('start', { reference: true }) as Reference,
-      deliver: doors.getSync('deliver', { reference: true }) as Reference,
+      catastrophe: undefined,
       bind: (to) => {
         bridge = to;
       },
-      dispose: () => {
+      start: (program) => start.apply(undefined, [program], { result: { promise: true } }),
+      deliver: (message, bytes) =>
+        deliver.apply(undefined, bytes === undefined ? [message] : [message, bytes], { arguments: { copy: true } }),
+      clockMs: () => Number(isolate.cpuTime) / 1e6,
+      memoryBytes() {
+        const heap = isolate.getHeapStatisticsSync();
+        return heap.total_heap_size + heap.externally_allocated_size + heap.malloced_memory;
+      },
+      retire: () => {
         if (!isolate.isDisposed) isolate.dispose();
       },
-      catastrophe: undefined,
     };
-    doors.release();
     return blank;
   }
 
-  /** Sets the doors on the global, where the prelude takes and deletes them. Errors never cross: they would show host frames. */
-  function openDoors(isolate: Isolate, context: Context, bridge: () => GuestBridge | undefined): Reference {
-    const { global } = context;
-    const ask = async (json: string, bytes?: ArrayBuffer) => {
-      bridge()?.crossed();
-      const answer = await bridge()?.ask(json, bytes);
-      if (answer?.bytes === undefined) return answer?.json;
-      return new ivm.ExternalCopy({ json: answer.json, bytes: answer.bytes }).copyInto({ release: true });
-    };
-    const post = (json: string, bytes?: ArrayBuffer) => {
-      bridge()?.crossed();
-      bridge()?.post(json, bytes);
-    };
-    const counted =
-      <A, R>(answer: (given: A) => R) =>
-      (given: A) => {
-        bridge()?.crossed();
-        return answer(given);
-      };
-    global.setSync('$post', new ivm.Callback(post, { ignored: true }));
-    global.setSync('$ask', new ivm.Reference(ask));
-    global.setSync('$asset', new ivm.Callback(counted((name: string) => assets.get(`lazy/${name}.js`))));
-    global.setSync('$now', new ivm.Callback(counted(() => performance.now())));
-    global.setSync('$random', new ivm.Callback(counted(randomArrayBuffer)));
+  /** Answers {start, deliver}. */
+  function runPrelude(isolate: Isolate, context: Context, bridge: () => GuestBridge | undefined): Reference {
+    openDoors(ivm, context, assets, bridge);
     const script = isolate.compileScriptSync(prelude, { filename: PRELUDE, ...(cachedData ? { cachedData } : {}) });
     return script.runSync(context, { reference: true }) as unknown as Reference;
   }
@@ -102,8 +64,7 @@ export function createBlankIsolates(ivm: Ivm, assets: Assets, options: { stock: 
   function warmCode(): ExternalCopy<ArrayBuffer> | undefined {
     const isolate = new ivm.Isolate({ memoryLimit: defaultMiB });
     const context = isolate.createContextSync();
-    const doors = openDoors(isolate, context, () => undefined);
-    const start = doors.getSync('start', { reference: true }) as Reference;
+    const start = runPrelude(isolate, context, () => undefined).getSync('start', { reference: true }) as Reference;
     start.applySync(undefined, [JSON.stringify(warmUpProgram)]);
     const script = isolate.compileScriptSync(prelude, { filename: PRELUDE, produceCachedData: true });
     const code = (script as { cachedData?: ExternalCopy<ArrayBuffer> }).cachedData;
@@ -113,7 +74,7 @@ export function createBlankIsolates(ivm: Ivm, assets: Assets, options: { stock: 
 
   return {
     /** A blank isolate with this memory limit: from the stock when it fits, else made now. */
-    take(ramBytes: number): BlankIsolate {
+    take(ramBytes: number): Sandbox {
       const ramMiB = Math.ceil(ramBytes / MiB);
       return (ramMiB === defaultMiB ? stock.pop() : undefined) ?? make(ramMiB);
     },
@@ -136,9 +97,3 @@ const warmUpProgram = {
   hasResult: true,
   limits: { resultBytes: 1024, outputBytes: 1024 },
 };
-
-/** Entropy for the guest, at most 64 KiB at a time, as `crypto.getRandomValues`. */
-function randomArrayBuffer(length: number): ArrayBuffer {
-  const bytes = new Uint8Array(Math.min(Math.max(0, Math.trunc(length)), 65_536));
-  return crypto.getRandomValues(bytes).buffer;
-}

@@ -42,7 +42,8 @@ function processCpuMs(): number {
   return (user + system) / 1000;
 }
 
-export function watchCounts(runs: Map<string, GuestRun>, events: CountEvents) {
+/** `steady` false: the process grows for its own sake, and no run that goes on beside it is charged. */
+export function watchCounts(runs: Map<string, GuestRun>, events: CountEvents, steady: () => boolean) {
   const watched = new Map<string, Watched>();
   let timer: NodeJS.Timeout | undefined;
   /** Undefined until the first tick: most runs are over before, and asking the kernel costs more than they do. */
@@ -71,7 +72,7 @@ export function watchCounts(runs: Map<string, GuestRun>, events: CountEvents) {
 
   function tick(): void {
     const now = peakResident();
-    const grown = now - (resident ?? now);
+    const grown = steady() ? now - (resident ?? now) : 0;
     resident = now;
     for (const { run, entry, spentMs, share } of charge()) {
       entry.growth += grown * share;

@@ -1,18 +1,28 @@
 /** One run in one isolate: its doors, its timers, its host calls, its counts, its end. */
-import { type Json, jsonDepth, maxJsonDepth } from '../../../json.ts';
+import type { Json } from '../../../json.ts';
 import type { HostReply } from '../../driver.ts';
 import { callsAtOnce } from '../frames.ts';
 import type { StartMessage } from '../protocol.ts';
-import type { BlankIsolates, GuestBridge } from './blank-isolates.ts';
 import type { Channel } from './channel.ts';
+import {
+  arrayBufferOf,
+  brokenEnd,
+  MAX_CALL_BYTES,
+  MAX_MESSAGE_CHARS,
+  MAX_OP_CHARS,
+  plainError,
+  readMessage,
+  refused,
+  tooLargeEnd,
+} from './guest-messages.ts';
 import { createOutput } from './guest-output.ts';
 import { createGuestTimers } from './guest-timers.ts';
 import { loadModule } from './load-module.ts';
+import type { Engine, GuestBridge, Sandbox } from './sandbox.ts';
 import type { Transformed, Transformer } from './transformer.ts';
 
 /** What one call of this process costs it, measured: a flood of them would use a core that no isolate's clock shows. */
 const CROSSING_MS = 0.03;
-
 export interface GuestRun {
   readonly id: string;
   /** Milliseconds that threads spent in its isolates: CPU time, and waiting for a core. */
@@ -35,7 +45,7 @@ export interface Ended {
 }
 
 interface Deps {
-  isolates: BlankIsolates;
+  engine: Engine;
   transformer: Transformer;
   channel: Channel;
   /** What it has used: count-watch.ts knows. */
@@ -43,20 +53,11 @@ interface Deps {
   onEnd: (ended: Ended) => void;
 }
 
-type Message =
-  | { t: 'out'; stream: 'stdout' | 'stderr'; text: string }
-  | { t: 'display'; mime: string; data: string }
-  | { t: 'call'; id: number; op: string; args: Json }
-  | { t: 'timer'; id: number; ms: number }
-  | { t: 'clear'; id: number }
-  | { t: 'end'; end: Json };
-
-const languagePath = { typescript: '/workspace/main.ts', javascript: '/workspace/main.js' } as Record<string, string>;
-
 export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
-  const { channel, transformer } = deps;
+  const { channel, transformer, engine } = deps;
   const run = start.run;
-  const blank = deps.isolates.take(start.limits.ramBytes);
+  /** Undefined while none is to be had yet. */
+  let sandbox: Sandbox | undefined;
   const output = createOutput(start.limits.outputBytes, (items) => channel.send({ t: 'output', run, items }));
   const calls = new Map<number, (reply: HostReply, bytes: Buffer | undefined) => void>();
   const callsWaiting: (() => void)[] = [];
@@ -66,6 +67,7 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
   let ended = false;
   /** A task failed with a promise that nobody handled: the only end that counts is the one that this makes. */
   let failing = false;
+  let sleeping: NodeJS.Timeout | undefined;
 
   const timers = createGuestTimers({
     fire: (id) => deliver({ timer: id }),
@@ -74,7 +76,7 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
 
   let lastClockMs = 0;
   function clockMs(): number {
-    if (!blank.isolate.isDisposed && blank.catastrophe === undefined) lastClockMs = Number(blank.isolate.cpuTime) / 1e6;
+    if (sandbox && !sandbox.isolate.isDisposed && sandbox.catastrophe === undefined) lastClockMs = sandbox.clockMs();
     return besidesMs + lastClockMs;
   }
   /** Tasks of the isolate that have not come back. */
@@ -108,8 +110,11 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     args: Json,
     bytes: ArrayBuffer | undefined,
   ): Promise<{ reply: HostReply; bytes?: ArrayBuffer }> {
+    if (op.length > MAX_OP_CHARS) return { reply: refused('no such operation') };
+    if ((bytes?.byteLength ?? 0) > MAX_CALL_BYTES) return { reply: refused('too many bytes for one call', 'EFBIG') };
     if (op === 'module.load') return { reply: await moduleAnswer(args) };
     output.flush();
+    if (op === 'sleep') return { reply: await sleep(args) };
     const { reply, bytes: replyBytes } = await callHost(op, args, bytes);
     return { reply, ...(replyBytes ? { bytes: arrayBufferOf(replyBytes) } : {}) };
   }
@@ -121,6 +126,14 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
       package: (request) => callHost('module.package', request, undefined),
       transform: (file) => transform(file),
     })) as HostReply;
+
+  /** A guest that cannot wait in any other way. */
+  function sleep(args: Json): Promise<HostReply> {
+    const ms = Number((args as { ms?: unknown } | null)?.ms);
+    return new Promise((resolve) => {
+      sleeping = setTimeout(() => resolve({ ok: true }), ms > 0 ? Math.min(ms, 2 ** 31 - 1) : 0);
+    });
+  }
 
   /** Undefined: the run ended at a limit while its source was read. */
   async function transform(file: {
@@ -148,6 +161,8 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
       else if (message.t === 'timer') timers.set(message.id, message.ms);
       else if (message.t === 'clear') timers.clear(message.id);
       else if (message.t === 'end' && !failing) finish({ end: JSON.stringify(message.end), unclean: false });
+      else if (message.t === 'display' && json.length > MAX_MESSAGE_CHARS)
+        output.write('stderr', `[display of ${json.length} characters dropped]\n`);
       else if (message.t === 'display') {
         output.flush();
         channel.send({ t: 'display', run, mime: String(message.mime), data: String(message.data) });
@@ -159,9 +174,11 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
       }
     },
     async ask(json, bytes) {
-      const message = ended ? undefined : readMessage(json);
+      const message = readMessage(json);
+      if (!message || !('op' in message) || json.length > MAX_MESSAGE_CHARS)
+        return { json: JSON.stringify(refused('no message')) };
       // Blocks until the isolate is gone: the guest called process.exit, and its end was posted before.
-      if (!message || !('op' in message) || (message.op as string) === 'exit') return new Promise(() => {});
+      if (ended || (message.op as string) === 'exit') return new Promise(() => {});
       const answered = await answer(String(message.op), message.args, bytes);
       return { json: JSON.stringify(answered.reply), ...(answered.bytes ? { bytes: answered.bytes } : {}) };
     },
@@ -171,8 +188,9 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
   /** Hands an answer or a timer to the guest; text that comes back is the run's end. */
   function deliver(message: object, bytes?: ArrayBuffer): void {
     if (ended) return;
-    const args = bytes === undefined ? [JSON.stringify(message)] : [JSON.stringify(message), bytes];
-    task(blank.deliver.apply(undefined, args, { arguments: { copy: true } })).then((end) => {
+    const delivered = sandbox?.deliver?.(JSON.stringify(message), bytes);
+    if (!delivered) return;
+    task(delivered).then((end) => {
       if (typeof end === 'string' && (!failing || 'unhandled' in message)) finish({ end, unclean: false });
     }, taskFailed);
   }
@@ -185,9 +203,10 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
   /** A task of the isolate failed outside the prelude's reach: its memory limit, or a promise that nobody handled. */
   function taskFailed(error: unknown): void {
     if (ended) return;
-    if (blank.catastrophe !== undefined || blank.isolate.isDisposed || /memory limit/.test(String(error)))
+    if (sandbox?.catastrophe !== undefined || sandbox?.isolate.isDisposed || /memory limit/.test(String(error)))
       return finishAtLimit('ramBytes', 'the isolate reached its memory limit');
     if (failing) return;
+    if (!sandbox?.deliver) return finish({ end: brokenEnd(error), unclean: true });
     failing = true;
     deliver({ unhandled: plainError(error) });
   }
@@ -196,49 +215,59 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
   function finish(how: { end?: string; stopped?: boolean; unclean: boolean }): void {
     if (ended) return;
     ended = true;
+    if ((how.end?.length ?? 0) > MAX_MESSAGE_CHARS) how.end = tooLargeEnd;
     timers.close();
+    clearTimeout(sleeping);
     output.flush();
     clockMs();
     const { cpuMs, growthBytes } = deps.used();
     const ramPeakBytes = Math.max(growthBytes, how.unclean ? 0 : memoryNow());
-    if (blank.catastrophe !== undefined) return deps.onEnd({ ...how, cpuMs, ramPeakBytes });
+    if (sandbox === undefined || sandbox.catastrophe !== undefined) return deps.onEnd({ ...how, cpuMs, ramPeakBytes });
     if (tasks.size === 0) {
       // No thread is in it and none can enter: the host need not wait the tenth of a millisecond that V8 takes to free it.
       deps.onEnd({ ...how, cpuMs, ramPeakBytes });
-      return blank.dispose();
+      return sandbox.retire(!how.unclean);
     }
-    blank.dispose();
+    sandbox.retire(false);
     if (how.end !== undefined && how.unclean) channel.send({ t: 'ending', run, end: how.end, cpuMs });
     void Promise.allSettled(tasks).then(() => deps.onEnd({ ...how, cpuMs, ramPeakBytes }));
   }
 
-  function memoryNow(): number {
-    if (blank.isolate.isDisposed || blank.catastrophe !== undefined) return 0;
-    const heap = blank.isolate.getHeapStatisticsSync();
-    return heap.total_heap_size + heap.externally_allocated_size + heap.malloced_memory;
+  const memoryNow = () =>
+    sandbox === undefined || sandbox.isolate.isDisposed || sandbox.catastrophe !== undefined
+      ? 0
+      : sandbox.memoryBytes();
+
+  /** A sandbox that comes when the run was stopped meanwhile goes back unused. */
+  function enter(given: Sandbox): void {
+    if (ended) return given.retire(true);
+    sandbox = given;
+    given.bind(bridge);
   }
 
   async function execute(): Promise<void> {
-    const path = languagePath[start.language] ?? '/workspace/main.js';
-    const main = await transform({ path, source: start.code, role: 'main' });
-    if (main === undefined || ended) return;
-    if (!main.ok) return finish({ end: JSON.stringify({ status: 'failed', error: main.error }), unclean: false });
-    const message = JSON.stringify({ path, ...main, input: start.input, limits: start.limits });
+    const prepared = await engine.prepare(start, transform);
+    if (prepared === undefined || ended) return;
+    if ('end' in prepared) return finish({ end: prepared.end, unclean: false });
+    if (waiting) await waiting;
+    if (ended) return;
+    const program = JSON.stringify({ ...prepared.program, input: start.input, limits: start.limits });
     try {
-      const end = await task(blank.start.apply(undefined, [message], { result: { promise: true } }));
+      const end = await task((sandbox as Sandbox).start(program));
       if (!failing) finish({ end: String(end), unclean: false });
     } catch (error) {
       taskFailed(error);
     }
   }
 
-  blank.bind(bridge);
+  const taken = engine.take(start.limits.ramBytes);
+  const waiting = taken instanceof Promise ? taken.then(enter) : enter(taken);
   void execute();
   return {
     id: run,
     clockMs,
     get lost() {
-      return !ended && blank.isolate.isDisposed;
+      return !ended && sandbox?.isolate.isDisposed === true;
     },
     reply(id, reply, bytes) {
       const settle = calls.get(id);
@@ -251,29 +280,4 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
       else finish({ stopped: true, unclean: true });
     },
   };
-}
-
-/** Undefined for what the prelude would never send: the guest reached the door by itself. */
-function readMessage(json: string): Message | undefined {
-  if (typeof json !== 'string' || jsonDepth(json) > maxJsonDepth) return undefined;
-  try {
-    const message = JSON.parse(json);
-    return typeof message === 'object' && message !== null ? message : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** isolated-vm copied what was thrown: plain data, hostile names and texts. */
-function plainError(error: unknown): { name: string; message: string; stack: string } {
-  if (typeof error !== 'object' || error === null) {
-    const message = `A promise was rejected with ${String(error)}, and nothing handled it`;
-    return { name: 'UnhandledRejection', message, stack: '' };
-  }
-  const { name, message, stack } = error as Record<string, unknown>;
-  return { name: String(name ?? 'Error'), message: String(message ?? ''), stack: String(stack ?? '') };
-}
-
-function arrayBufferOf(bytes: Buffer): ArrayBuffer {
-  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
 }

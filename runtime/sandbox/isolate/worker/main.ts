@@ -1,6 +1,6 @@
 /**
- * The worker process: hosts the isolates of ONE agent. It holds no secret and, inside its walls, reaches nothing but the
- * host's channel. It lies in the jail folder as worker-files.ts laid it out.
+ * The worker process: hosts the sandboxes of ONE agent, in one engine. It holds no secret and, inside its walls, reaches
+ * nothing but the host's channel. It lies in the jail folder as worker-files.ts laid it out.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,11 +11,15 @@ import { openChannel } from './channel.ts';
 import { watchCounts } from './count-watch.ts';
 import { type GuestRun, startGuestRun } from './guest-run.ts';
 import { loadIsolatedVm } from './isolated-vm.ts';
+import { createJavaScript } from './javascript.ts';
+import { createPython } from './python.ts';
 import { createTransformer } from './transformer.ts';
 
 export interface WorkerOptions {
   /** Blank isolates kept ready. */
   stock: number;
+  /** Idle interpreters kept ready. */
+  pythonStock: number;
   /** Memory of a blank isolate: the default limit of a run. */
   ramBytes: number;
   /** Defaults of a run. */
@@ -23,19 +27,26 @@ export interface WorkerOptions {
 }
 
 const root = join(import.meta.dirname, '../../../..');
+const isPython = process.argv[2] === 'python';
 const options = JSON.parse(readFileSync(join(root, 'worker-options.json'), 'utf8')) as WorkerOptions;
 const ivm = loadIsolatedVm(join(root, 'native/isolated-vm.node'));
 const assets = readAssets(join(root, 'assets'));
-const isolates = createBlankIsolates(ivm, assets, options);
+const engine = isPython
+  ? createPython(ivm, assets, join(root, 'python'), { stock: options.pythonStock })
+  : createJavaScript(createBlankIsolates(ivm, assets, options));
 const transformer = createTransformer(ivm, assets);
-const WARM_UP_RUNS = 16;
+const WARM_UP_RUNS = isPython ? 2 : 16;
 let agentCame = false;
 const runs = new Map<string, GuestRun>();
 const channel = openChannel(receive);
-const counts = watchCounts(runs, {
-  onGrowth: (run, bytes) => channel.send({ t: 'growth', run, bytes }),
-  onWaiting: (run, waiting) => channel.send({ t: 'waiting', run, waiting }),
-});
+const counts = watchCounts(
+  runs,
+  {
+    onGrowth: (run, bytes) => channel.send({ t: 'growth', run, bytes }),
+    onWaiting: (run, waiting) => channel.send({ t: 'waiting', run, waiting }),
+  },
+  engine.steady,
+);
 
 function receive(message: HostMessage, bytes: Buffer | undefined): void {
   if (message.t === 'reply') return runs.get(message.run)?.reply(message.id, message.reply, bytes);
@@ -46,15 +57,10 @@ function receive(message: HostMessage, bytes: Buffer | undefined): void {
     runs.delete(run);
     counts.ended(run);
     channel.send({ t: 'ended', run, ...ended } as never);
-    setImmediate(refillWhileIdle);
+    engine.idle();
   };
   counts.started(run, message.limits);
-  runs.set(run, startGuestRun(message, { isolates, transformer, channel, used: () => counts.used(run), onEnd }));
-}
-
-/** One isolate a turn: a run that arrives meanwhile waits for one at most. */
-function refillWhileIdle(): void {
-  if (isolates.refill()) setImmediate(refillWhileIdle);
+  runs.set(run, startGuestRun(message, { engine, transformer, channel, used: () => counts.used(run), onEnd }));
 }
 
 function readAssets(folder: string) {
@@ -86,17 +92,18 @@ function warmUp(round: number): void {
   const onEnd = () => {
     runs.delete(run);
     counts.ended(run);
-    if (isolates.refill()) setImmediate(refillWhileIdle);
+    engine.idle();
     setImmediate(warmUp, round + 1);
   };
-  const message = { t: 'start', run, language: 'javascript', code: `${round};1+1`, limits: options.limits } as const;
+  const language = isPython ? 'python' : 'javascript';
+  const code = isPython ? '1+1' : `${round};1+1`;
+  const message = { t: 'start', run, language, code, limits: options.limits } as const;
   counts.started(run, message.limits);
   const mute = { send() {} };
-  runs.set(run, startGuestRun(message, { isolates, transformer, channel: mute, used: () => counts.used(run), onEnd }));
+  runs.set(run, startGuestRun(message, { engine, transformer, channel: mute, used: () => counts.used(run), onEnd }));
 }
 
-transformer.warm();
-isolates.refill();
+if (!isPython) transformer.warm();
+await engine.open();
 channel.send({ t: 'ready' });
-setImmediate(refillWhileIdle);
 setImmediate(warmUp, 0);

@@ -3,8 +3,8 @@
  * which is replaced. It never runs guest code, so the runs of one agent may share it.
  */
 import type { Context, Isolate, Reference } from 'isolated-vm';
-import type { Assets } from './blank-isolates.ts';
 import type { Ivm } from './isolated-vm.ts';
+import type { Assets } from './sandbox.ts';
 
 export interface SourceFile {
   /** Guest path, such as `/workspace/main.ts`; the ending decides about types. */

@@ -1,0 +1,1 @@
+"""What a run of Python needs inside the interpreter. Not for programs: they import `cordon`."""

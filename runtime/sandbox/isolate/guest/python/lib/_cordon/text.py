@@ -1,0 +1,49 @@
+"""Text of any value, of bounded length and well-formed, and questions about values that do not ask the values."""
+
+import reprlib
+
+_longest_repr = 16384
+_get_name = type.__dict__['__name__'].__get__
+_get_mro = type.__dict__['__mro__'].__get__
+
+# repr() of a deep value can take more stack than there is.
+shallow_repr = reprlib.Repr(
+    maxlevel=50, maxdict=50, maxlist=50, maxtuple=50, maxset=50, maxstring=500, maxother=500
+).repr
+
+
+def is_a(value, *bases):
+    """isinstance() that asks neither the value nor its class."""
+    mro = _get_mro(type(value))
+    return any(base in mro for base in bases)
+
+
+def class_name(value):
+    """The name of the value's class."""
+    return _get_name(type(value))
+
+
+def cut(text, length):
+    return text if len(text) <= length else text[: length - 1] + '…'
+
+
+def well_formed(text):
+    """The text with U+FFFD for lone surrogates."""
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return text.encode('utf-16-le', 'surrogatepass').decode('utf-16-le', 'replace')
+
+
+def shown(value, as_text=repr):
+    """repr() of any value. Raises only MemoryError and what ends a run."""
+    try:
+        text = as_text(value)
+    except (MemoryError, SystemExit, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        text = f'<{class_name(value)} object: its repr raised {class_name(error)}>'
+    if len(text) <= _longest_repr:
+        return str.__str__(text)
+    return f'{text[:_longest_repr]}… {len(text) - _longest_repr} more characters'
