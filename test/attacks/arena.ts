@@ -25,7 +25,7 @@ export interface Attack {
   /** The attack and what is seen of it: "an endless loop ends at cpuMs". */
   name: string;
   code: string;
-  language?: 'javascript' | 'typescript';
+  language?: 'javascript' | 'typescript' | 'python';
   /** Default: where the canaries are, so that the guest can aim at them. */
   input?: unknown;
   files?: { path: string; content: string }[];
@@ -62,10 +62,25 @@ const kept = await memory.get('secret');
 export default { sum: input.numbers.reduce((a, b) => a + b, 0), kept, file: readFileSync('secret.txt', 'utf8') };
 `;
 
+const HONEST_PYTHON = `
+from cordon import input, memory
+with open('secret.txt') as file: text = file.read()
+{'sum': sum(input['numbers']), 'kept': memory.get('secret'), 'file': text}
+`;
+
+/** What makes `memory.` of an attack's code mean something. */
+const imports = {
+  javascript: "import { memory } from 'cordon'; ",
+  typescript: "import { memory } from 'cordon'; ",
+  python: '',
+};
+
 export async function openArena(
   options: {
     without?: WallName;
     env?: Record<string, string>;
+    /** What the victim's honest runs are written in. */
+    honest?: 'javascript' | 'python';
     /** How long a process may take to end before it is a stray. */
     strayWaitMs?: number;
   } = {},
@@ -128,8 +143,8 @@ export async function openArena(
     const numbers = [1, 2, Math.floor(Math.random() * 1000)];
     const { status, json } = await call('POST', '/v1/runs', {
       agent: 'victim',
-      language: 'javascript',
-      code: HONEST,
+      language: options.honest ?? 'javascript',
+      code: options.honest === 'python' ? HONEST_PYTHON : HONEST,
       input: { numbers },
     });
     const sum = numbers.reduce((a, b) => a + b, 0);
@@ -166,14 +181,15 @@ export async function openArena(
     secretKey: 'secret',
   });
 
-  /** Makes one attack as an agent of its own and answers how it ended. */
+  /** Makes one attack, as an agent of its own unless one is named, and answers how it ended. */
   async function attack(
     given: Omit<Attack, 'name' | 'ends'>,
+    named?: string,
   ): Promise<{ ended: string; answer: Awaited<ReturnType<typeof call>> }> {
-    const agent = `attacker-${++attackers}`;
-    expect((await call('POST', '/v1/agents', { id: agent })).status).toBe(201);
+    const agent = named ?? `attacker-${++attackers}`;
+    if (named === undefined) expect((await call('POST', '/v1/agents', { id: agent })).status).toBe(201);
     const { language = 'javascript', files = [], limits } = given;
-    const code = /\bmemory\./.test(given.code) ? `import { memory } from 'cordon'; ${given.code}` : given.code;
+    const code = /\bmemory\./.test(given.code) ? imports[language] + given.code : given.code;
     const input = 'input' in given ? given.input : aim();
     const answer = await call('POST', '/v1/runs', {
       agent,
@@ -183,16 +199,16 @@ export async function openArena(
       files,
       limits: { ...tightLimits, ...limits },
     });
-    expect((await call('DELETE', `/v1/agents/${agent}`)).status).toBe(204);
+    if (named === undefined) expect((await call('DELETE', `/v1/agents/${agent}`)).status).toBe(204);
     return { ended: describeEnd(answer), answer };
   }
 
   /** The whole: attack, honest runs during it, canaries after it. */
-  async function withstand(given: Attack): Promise<void> {
+  async function withstand(given: Attack, agent?: string): Promise<void> {
     let over = false;
     // Only what is to end at cpuMs gets so little of it: everything else shall not, on however busy a machine.
     const cpuMs = /cpuMs/.test(String(given.ends)) ? tightLimits.cpuMs : 4000;
-    const attacking = attack({ ...given, limits: { cpuMs, ...given.limits } }).finally(() => {
+    const attacking = attack({ ...given, limits: { cpuMs, ...given.limits } }, agent).finally(() => {
       over = true;
     });
     attacking.catch(() => {});

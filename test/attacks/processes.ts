@@ -53,12 +53,14 @@ export function descendants(root = process.pid, all = listProcesses()): ProcessI
   return found;
 }
 
-const isWorker = ({ command }: ProcessInfo) => / \S*worker\/main\.js$/.test(command) && !command.includes('bwrap ');
+const isWorker = ({ command }: ProcessInfo) =>
+  / \S*worker\/main\.js( python)?$/.test(command) && !command.includes('bwrap ');
+const isPythons = ({ command }: ProcessInfo) => command.endsWith(' python');
 
 /** Process ids of the sandboxes' workers below `root`: the guests' own processes, not what built their jail. */
-export const workerPids = (root?: number): number[] =>
+export const workerPids = (root?: number, which?: 'javascript' | 'python'): number[] =>
   descendants(root)
-    .filter(isWorker)
+    .filter((info) => isWorker(info) && (which === undefined || isPythons(info) === (which === 'python')))
     .map(({ pid }) => pid);
 
 /** What no worker may leave behind: processes of the workers' users that belong to nobody, or below a worker. */

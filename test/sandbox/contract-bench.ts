@@ -7,6 +7,7 @@ import { createGuestHost } from '../../runtime/run/guest-host.ts';
 import { createGuestMemory } from '../../runtime/run/guest-memory.ts';
 import { createJsPackages } from '../../runtime/run/js-packages.ts';
 import { createLiveRun } from '../../runtime/run/live-run.ts';
+import { createPythonPackages } from '../../runtime/run/python-packages.ts';
 import type { RunRecord } from '../../runtime/run/record.ts';
 import type { Driver, HostCall, Language, Owner, StopCause } from '../../runtime/sandbox/driver.ts';
 import { defaultLimits, type Limits } from '../../runtime/sandbox/limits.ts';
@@ -42,7 +43,7 @@ export async function openBench(folder: string, language: Language) {
     const who: Owner = { tenant: 'contract', agent: owner };
     const limits = { ...defaultLimits, wallMs: 20_000, ...some };
     const workspace = await workspaces.open(who);
-    const lease = await driver.lease(who, limits, new AbortController().signal);
+    const lease = await driver.lease(who, limits, new AbortController().signal, language);
     const runId = `run_contract${++runs}`;
     const record = { id: runId, limits, createdAt: new Date().toISOString() } as RunRecord;
     const trace = telemetry.startRun({}, { agent: owner, language });
@@ -53,7 +54,7 @@ export async function openBench(folder: string, language: Language) {
       live,
       files,
       memory: guestMemory,
-      packages: createJsPackages(undefined),
+      packages: { javascript: createJsPackages(undefined), python: createPythonPackages(undefined) },
       waiting: () => {},
     });
     const shown: { at: number; type: string; text: string }[] = [];

@@ -91,7 +91,7 @@ export function endsContract({ programs, run, withDriver, parts }: ContractParts
     test.each([
       ['while it computes', programs.computes, {}],
       ['while it sleeps', programs.sleeps, { input: 60_000 }],
-      ['while it waits for the host', programs.waitsForHost, { hold: (call: HostCall) => call.op === 'fs.readFile' }],
+      ['while it waits for the host', programs.waitsForHost, { hold: (call: HostCall) => call.op.startsWith('fs.') }],
     ] as [string, string, RunOptions][])('%s ends it soon, with the first cause', async (_when, code, options) => {
       const { execution, ended } = await parts.bench.start(parts.shared, code, { ...options, owner: 'stopped' });
       await sleep(150);
@@ -115,13 +115,18 @@ export function endsContract({ programs, run, withDriver, parts }: ContractParts
 
     test('a lease can be given back unused, and one that is no longer wanted is refused', async () => {
       const owner = { tenant: 'contract', agent: 'unused' };
-      const lease = await parts.shared.lease(owner, defaultLimits, new AbortController().signal);
+      const lease = await parts.shared.lease(owner, defaultLimits, new AbortController().signal, parts.language);
       lease.release();
       lease.release();
       await withDriver(async (driver) => {
         const abort = new AbortController();
         const busy = await parts.bench.start(driver, programs.sleeps, { input: 60_000, owner: 'busy' });
-        const waiting = driver.lease({ tenant: 'contract', agent: 'late' }, defaultLimits, abort.signal);
+        const waiting = driver.lease(
+          { tenant: 'contract', agent: 'late' },
+          defaultLimits,
+          abort.signal,
+          parts.language,
+        );
         abort.abort(new Error('not wanted'));
         await expect(waiting).rejects.toThrow('not wanted');
         busy.execution.stop(cancelled);

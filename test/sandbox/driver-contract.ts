@@ -20,7 +20,7 @@ export interface ContractPrograms {
   /** Sleeps `input` ms and answers `input`. */
   sleeps: string;
   computes: string;
-  /** Reads the file `a` and waits for the host, blocking. */
+  /** Reads the file `a`, which the host does not answer: blocks. */
   waitsForHost: string;
   /** Allocates memory that the sandbox counts, for ever. */
   allocates: string;
@@ -56,8 +56,10 @@ export interface DriverUnderTest {
   programs: ContractPrograms;
   /** What is answered, the program, `result` (undefined: none), `resultType`. */
   results: readonly (readonly [what: string, code: string, result: unknown, resultType?: string])[];
-  /** Process ids of all workers now, blank ones included. */
+  /** Process ids of all workers of this language now, blank ones included. */
   workerPids(): number[];
+  /** A stack names the place of the failure last, not first. */
+  placeLast?: boolean;
   /** A further language of a driver whose whole contract another one proves: output, results and errors only. */
   brief?: boolean;
 }
@@ -73,15 +75,15 @@ export interface ContractParts {
     bounds?: { maxWorkers: number; blankWorkers: number; workersPerAgent: number },
   ): Promise<T>;
   /** Filled before the first test. */
-  parts: { bench: ContractBench; shared: Driver };
+  parts: { bench: ContractBench; shared: Driver; language: Language };
 }
 
 export function driverContract(
   name: string,
-  { createDriver, language, programs, results, workerPids, brief = false }: DriverUnderTest,
+  { createDriver, language, programs, results, workerPids, placeLast = false, brief = false }: DriverUnderTest,
 ): void {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-contract-'));
-  const parts = {} as ContractParts['parts'];
+  const parts = { language } as ContractParts['parts'];
 
   async function withDriver<T>(
     body: (driver: Driver, pids: () => number[]) => Promise<T>,
@@ -157,8 +159,9 @@ export function driverContract(
         const { outcome } = await run(programs.throwsOnLine3);
         expect(outcome).toMatchObject({ status: 'failed', error: { name: 'TypeError', message: 'mine' } });
         const stack = (outcome as { error: { stack?: string } }).error.stack ?? '';
-        expect(stack.split('\n')[0]).toMatch(/main\.\w+:3\b/);
-        expect(stack).toMatch(/main\.\w+:5\b/);
+        const lines = [...stack.matchAll(/main\.\w+(?::|", line )(\d+)\b/g)].map((found) => Number(found[1]));
+        expect(placeLast ? lines.reverse() : lines).toEqual([3, 5]);
+        if (!placeLast) expect(stack.split('\n')[0]).toMatch(/main\.\w+:3\b/);
         expect(stack.replaceAll('/workspace/main', '')).not.toMatch(
           /node_modules|node:|runtime\/|\/app|cordon:|isolated|\/tmp|\/home|\/usr/,
         );

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { createIsolateDriver } from '../../runtime/sandbox/isolate/isolate-driver.ts';
-import { workerPids } from '../attacks/processes.ts';
+import { workerPids as pidsOf } from '../attacks/processes.ts';
 import { type ContractPrograms, type DriverUnderTest, driverContract } from './driver-contract.ts';
 
 const createDriver: DriverUnderTest['createDriver'] = (bounds) =>
@@ -8,9 +8,12 @@ const createDriver: DriverUnderTest['createDriver'] = (bounds) =>
     requireWalls: [],
     workerIdleMs: 60_000,
     workerRamBytes: 1024 ** 3,
+    pythonRamBytes: 2 * 1024 ** 3,
     onWorkerLost: () => {},
     ...bounds,
   });
+
+const workerPids = () => pidsOf(undefined, 'javascript');
 
 const programs: ContractPrograms = {
   prints: "console.log('out 1'); console.error('err 1'); console.log('out 2');",

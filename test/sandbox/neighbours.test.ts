@@ -21,7 +21,7 @@ const forever = new AbortController().signal;
 let runs = 0;
 
 const lease = (driver: Driver, agent: string, signal = forever) =>
-  driver.lease({ tenant: 'neighbours', agent }, defaultLimits, signal);
+  driver.lease({ tenant: 'neighbours', agent }, defaultLimits, signal, 'javascript');
 
 function run(leased: Lease, code: string, limits: Partial<Limits> = {}) {
   const program = { runId: `run_n${++runs}`, language: 'javascript' as const, code, input: undefined };
@@ -39,7 +39,13 @@ describe('the memory cap of a worker', () => {
 
   beforeAll(async () => {
     const onWorkerLost = (detail: string) => void lost.push(detail);
-    driver = await createIsolateDriver({ ...options, maxWorkers: 4, workerRamBytes: 256 * MiB, onWorkerLost });
+    driver = await createIsolateDriver({
+      ...options,
+      maxWorkers: 4,
+      workerRamBytes: 256 * MiB,
+      pythonRamBytes: 2 * 1024 ** 3,
+      onWorkerLost,
+    });
   });
   afterAll(() => driver.close());
 
@@ -86,6 +92,7 @@ test('a lease that is given back wakes who waits for its place', async () => {
     ...options,
     maxWorkers: 1,
     workerRamBytes: 1024 * MiB,
+    pythonRamBytes: 2 * 1024 ** 3,
     onWorkerLost: () => {},
   });
   try {

@@ -117,7 +117,7 @@ describe.skipIf(process.platform !== 'linux')('overshoot (skipped where there is
   /** Runs it, `times` at once, in a warm worker and looks at that process meanwhile. */
   async function watched(code: string, limits: object, times = 1) {
     expect((await service.run('1')).json.status).toBe('succeeded');
-    const pid = workerPids()[0] as number;
+    const pid = workerPids(undefined, 'javascript')[0] as number;
     const before = { cpu: cpuTicks(pid), bytes: privateBytes(pid) };
     let last = before;
     let peak = before.bytes;
