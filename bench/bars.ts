@@ -12,14 +12,24 @@ export interface Figures {
   loadedP99Ms: number;
 }
 
+const measures = {
+  p50Ms: 'p50 one at a time',
+  runsPerSecond: 'runs/s at 16 callers',
+  runsPerCpuSecond: 'clean runs per CPU second of its workers at 16 callers',
+  restoreMs: 'restore',
+};
+export type Measure = keyof typeof measures;
+
 /** Figures of all subjects that were measured, taken within seconds of each other. */
-export type Round = Record<string, Figures>;
+export type Round = Record<string, Partial<Record<Measure, number>>>;
 
 export interface Bar {
   subject: string;
-  measure: 'p50Ms' | 'runsPerSecond';
-  /** The subject of the same round that the figure is divided by. */
-  against: string;
+  measure: Measure;
+  /** The subject of the same round that the figure is divided by; without one the figure itself is held. */
+  against?: string;
+  /** The peer's figure is taken off instead. */
+  difference?: true;
   atMost?: number;
   atLeast?: number;
 }
@@ -27,10 +37,17 @@ export interface Bar {
 export interface BarResult {
   bar: Bar;
   name: string;
-  /** Median over the rounds of figure / figure of the peer in the same round: drift of the machine cancels. */
-  ratio: number | undefined;
+  /** Median over the rounds of what the bar holds, peers taken from the same round: drift of the machine cancels. */
+  value: number | undefined;
   holds: boolean;
   reason: string;
+}
+
+/** What a part measured for its bars. `absent`: why a subject has no figures. */
+export interface Judged {
+  bars: readonly Bar[];
+  rounds: readonly Round[];
+  absent?: Record<string, string>;
 }
 
 export const subjects = {
@@ -38,45 +55,51 @@ export const subjects = {
   sixteenAgents: 'cordon, 16 agents',
   naive: 'naive bound',
   workerd: 'workerd loader',
+  python: 'python',
+  javascript: 'javascript',
+  isolate: 'interpreter in an isolate',
+  pyodide: 'Pyodide in Node.js',
 } as const;
 
-export const bars: readonly Bar[] = [subjects.oneAgent, subjects.sixteenAgents].flatMap((subject): Bar[] => [
+export const comparisonBars: readonly Bar[] = [subjects.oneAgent, subjects.sixteenAgents].flatMap((subject): Bar[] => [
   { subject, measure: 'p50Ms', against: subjects.naive, atMost: 1 },
   { subject, measure: 'runsPerSecond', against: subjects.naive, atLeast: 0.9 },
   { subject, measure: 'runsPerSecond', against: subjects.workerd, atLeast: 3 },
 ]);
 
-const measures = { p50Ms: 'p50 one at a time', runsPerSecond: 'runs/s at 16 callers' };
+export const pythonBars: readonly Bar[] = [
+  { subject: subjects.python, measure: 'p50Ms', against: subjects.javascript, difference: true, atMost: 4 },
+  { subject: subjects.isolate, measure: 'restoreMs', against: subjects.pyodide, atMost: 1.5 },
+  { subject: subjects.python, measure: 'runsPerCpuSecond', atLeast: 150 },
+];
 
-/** A bar without figures does not hold. `absent`: why a subject has none. */
-export function judge(
-  rounds: readonly Round[],
-  absent: Record<string, string> = {},
-  held: readonly Bar[] = bars,
-): BarResult[] {
-  return held.map((bar) => {
-    const wanted = bar.atMost === undefined ? `>= ${bar.atLeast}` : `<= ${bar.atMost}`;
-    const name = `${bar.subject}: ${measures[bar.measure]} ${wanted} x ${bar.against}`;
-    const ratio = ratioOf(rounds, bar);
-    if (ratio === undefined) {
-      const missing = [bar.subject, bar.against].filter((subject) => rounds.every((round) => !round[subject]));
-      return {
-        bar,
-        name,
-        ratio,
-        holds: false,
-        reason: missing.map((subject) => absent[subject] ?? `${subject} was not measured`).join('; '),
-      };
+/** A bar without figures does not hold. */
+export function judge({ bars, rounds, absent = {} }: Judged): BarResult[] {
+  return bars.map((bar) => {
+    const { subject, measure, against, difference, atMost, atLeast } = bar;
+    const wanted = atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`;
+    const peer = against === undefined ? '' : difference ? ` ms above ${against}` : ` x ${against}`;
+    const name = `${subject}: ${measures[measure]} ${wanted}${peer}`;
+    const value = measuredFor(rounds, bar);
+    if (value === undefined) {
+      const needed = against === undefined ? [subject] : [subject, against];
+      const missing = needed.filter((one) => rounds.every((round) => round[one]?.[measure] === undefined));
+      const reason = missing.map((one) => absent[one] ?? `${one} was not measured`).join('; ');
+      return { bar, name, value, holds: false, reason };
     }
-    const holds = ratio <= (bar.atMost ?? Number.POSITIVE_INFINITY) && ratio >= (bar.atLeast ?? 0);
-    return { bar, name, ratio, holds, reason: `${ratio.toFixed(2)} x` };
+    const holds = value <= (atMost ?? Number.POSITIVE_INFINITY) && value >= (atLeast ?? 0);
+    const unit = against === undefined ? '' : difference ? ' ms' : ' x';
+    return { bar, name, value, holds, reason: `${value.toFixed(2)}${unit}` };
   });
 }
 
-function ratioOf(rounds: readonly Round[], { subject, against, measure }: Bar): number | undefined {
-  const ratios = rounds.flatMap((round) => {
-    const [mine, peer] = [round[subject]?.[measure], round[against]?.[measure]];
-    return mine !== undefined && peer !== undefined && peer > 0 ? [mine / peer] : [];
+function measuredFor(rounds: readonly Round[], { subject, against, measure, difference }: Bar): number | undefined {
+  const values = rounds.flatMap((round) => {
+    const mine = round[subject]?.[measure];
+    if (mine === undefined || against === undefined) return mine ?? [];
+    const peer = round[against]?.[measure];
+    if (peer === undefined || peer <= 0) return [];
+    return difference ? mine - peer : mine / peer;
   });
-  return ratios.length === 0 ? undefined : median(ratios);
+  return values.length === 0 ? undefined : median(values);
 }

@@ -1,5 +1,5 @@
 /** What every part of the benchmark works with: one load process, and one of each server, started when first asked for. */
-import type { Figures } from './bars.ts';
+import type { Figures, Judged } from './bars.ts';
 import type { Answered, Target } from './load/job.ts';
 import { type Load, startLoad } from './load/load.ts';
 import { startNaive } from './peers.ts';
@@ -31,6 +31,7 @@ export interface Part {
   tables: Table[];
   /** For the JSON file. */
   data: unknown;
+  judged?: Judged;
 }
 
 export const CALLERS = 16;

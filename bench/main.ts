@@ -6,10 +6,11 @@ import { type BarResult, judge } from './bars.ts';
 import { createLab, type Lab, type Part } from './lab.ts';
 import { type Options, type PartName, readOptions, usage } from './options.ts';
 import { agents } from './parts/agents.ts';
-import { type Comparison, compare } from './parts/compare.ts';
+import { compare } from './parts/compare.ts';
 import { languages } from './parts/languages.ts';
 import { memory } from './parts/memory.ts';
 import { micro } from './parts/micro.ts';
+import { python } from './parts/python.ts';
 import { start } from './parts/start.ts';
 import { steps } from './parts/steps.ts';
 import { store } from './parts/store.ts';
@@ -22,6 +23,7 @@ const parts: Record<PartName, (lab: Lab) => Promise<Part>> = {
   compare,
   agents,
   languages,
+  python,
   stream,
   steps,
   store,
@@ -53,18 +55,17 @@ async function main(options: Options): Promise<number> {
     const lab = createLab(processes, options.scale, say);
     const data: Record<string, unknown> = {};
     const failed: PartName[] = [];
-    let comparison: Comparison | undefined;
+    const bars: BarResult[] = [];
     for (const name of options.parts) {
       const part = await parts[name](lab).catch((error: Error) => {
         say(`bench: ${name} failed: ${error.message}`);
         failed.push(name);
       });
       if (!part) continue;
-      if (name === 'compare') comparison = part as Comparison;
+      if (part.judged) bars.push(...judge(part.judged));
       data[name] = part.data;
       for (const table of part.tables) console.log(renderTable(table));
     }
-    const bars = comparison ? judge(comparison.rounds, comparison.absent) : [];
     if (bars.length > 0) console.log(renderTable(barTable(bars)));
     if (options.json !== undefined)
       writeFileSync(

@@ -41,6 +41,9 @@ export function workersOf(servicePid: number): number[] {
     });
 }
 
+/** Of those, the ones that host Python. */
+export const isPythonWorker = (pid: number): boolean => commandOf(pid).includes('python');
+
 /** Proportional share of memory in bytes, which counts shared pages once over all that share them; `undefined` where the kernel hides it. */
 export function pssBytes(pid: number): number | undefined {
   const found = /^Pss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`));

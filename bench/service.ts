@@ -73,11 +73,18 @@ export async function startService(
     return answer;
   }
 
-  async function counts(): Promise<{ workers: number; blankWorkers: number }> {
+  /** `python`: it has a blank worker of its own, besides the configured number. */
+  async function counts(): Promise<{ workers: number; blankWorkers: number; python: boolean }> {
     const { items } = (await (await api('GET', '/v1/drivers')).json()) as {
-      items: { driver: string; sandboxes: { workers: number; blankWorkers: number } }[];
+      items: {
+        driver: string;
+        languages: { language: string }[];
+        sandboxes: { workers: number; blankWorkers: number };
+      }[];
     };
-    return items.find(({ driver }) => driver === 'isolate')?.sandboxes ?? { workers: 0, blankWorkers: 0 };
+    const isolate = items.find(({ driver }) => driver === 'isolate');
+    const python = isolate?.languages.some(({ language }) => language === 'python') ?? false;
+    return { ...(isolate?.sandboxes ?? { workers: 0, blankWorkers: 0 }), python };
   }
 
   return {
@@ -104,8 +111,8 @@ export async function startService(
     async settled() {
       const { blankWorkers: wanted } = (await (await api('GET', '/v1/config')).json()) as { blankWorkers: number };
       for (let before = -1, same = 0, tries = 0; same < 3 && tries < 200; tries++) {
-        const { workers, blankWorkers } = await counts();
-        same = workers === before && blankWorkers >= wanted ? same + 1 : 0;
+        const { workers, blankWorkers, python } = await counts();
+        same = workers === before && blankWorkers >= wanted + (python ? 1 : 0) ? same + 1 : 0;
         before = workers;
         await sleep(50);
       }

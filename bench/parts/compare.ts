@@ -1,16 +1,10 @@
 /** Cordon beside its peers: the figures that the bars hold. */
-import { type Round, subjects } from '../bars.ts';
+import { comparisonBars, subjects } from '../bars.ts';
 import { type Lab, type Measured, measureInRounds, type Part, type Subject, subjectTable, summarize } from '../lab.ts';
 import { startWorkerd } from '../peers.ts';
 import { residentBytes } from '../process-figures.ts';
 
-export interface Comparison extends Part {
-  rounds: Round[];
-  /** Why a subject has no figures. */
-  absent: Record<string, string>;
-}
-
-export async function compare(lab: Lab): Promise<Comparison> {
+export async function compare(lab: Lab): Promise<Part> {
   const service = await lab.service();
   const naive = await lab.naive();
   const one = await service.makeAgents('compare-one', 1);
@@ -39,8 +33,7 @@ export async function compare(lab: Lab): Promise<Comparison> {
       : []),
   ];
   return {
-    rounds,
-    absent,
+    judged: { bars: comparisonBars, rounds, absent },
     data: { summaries, absent, rounds: rounds.map(withoutLatencies) },
     tables: [subjectTable('A run of `1+1` over HTTP', summaries, 'naive', notes)],
   };

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Lab, Part } from '../lab.ts';
-import { cpuMicros, pssBytes, residentBytes, workersOf } from '../process-figures.ts';
+import { cpuMicros, isPythonWorker, pssBytes, residentBytes, workersOf } from '../process-figures.ts';
 import { startService } from '../service.ts';
 import { median } from '../statistics.ts';
 
@@ -11,7 +11,9 @@ const MiB = 1024 ** 2;
 export async function memory(lab: Lab): Promise<Part> {
   const service = await startService(lab.processes);
   await service.settled();
-  const before = new Map(workersOf(service.pid).map((pid) => [pid, cpuMicros(pid)]));
+  // Python's are in a part of their own.
+  const workers = workersOf(service.pid).filter((pid) => !isPythonWorker(pid));
+  const before = new Map(workers.map((pid) => [pid, cpuMicros(pid)]));
   const blank = memoryOf([...before.keys()]);
   const fresh = memoryOf([service.pid]);
   const target = service.runs(await service.makeAgents('memory', 1));

@@ -9,7 +9,7 @@ const SPANS = ['admission', 'queue', 'lease', 'execute', 'settle'];
 /** Runs whose events are read. */
 const SAMPLE = 200;
 
-interface Steps {
+export interface Steps {
   /** Times in ms by step. */
   times: Record<string, number[]>;
   cpu: { service: number; workers: number; client: number };
@@ -54,7 +54,8 @@ export async function steps(lab: Lab): Promise<Part> {
   };
 }
 
-async function watch(service: Service, ask: () => Promise<Answered>): Promise<Steps> {
+/** Needs the answers kept. Reads the spans of at most 400 of the runs. */
+export async function watch(service: Service, ask: () => Promise<Answered>): Promise<Steps> {
   const pids = workersOf(service.pid);
   const workersCpu = () => pids.reduce((sum, pid) => sum + cpuMicros(pid), 0);
   const [serviceBefore, workersBefore] = [cpuMicros(service.pid), workersCpu()];

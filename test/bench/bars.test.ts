@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { bars, type Figures, judge, type Round, subjects } from '../../bench/bars.ts';
+import {
+  comparisonBars,
+  type Figures,
+  judge as judgeBars,
+  pythonBars,
+  type Round,
+  subjects,
+} from '../../bench/bars.ts';
 
 const figures = (p50Ms: number, runsPerSecond: number): Figures => ({
   p50Ms,
@@ -16,10 +23,18 @@ const round = (cordon: Figures, naive: Figures, workerd?: Figures): Round => ({
   ...(workerd && { [subjects.workerd]: workerd }),
 });
 
+const judge = (rounds: Round[], absent?: Record<string, string>) =>
+  judgeBars({ bars: comparisonBars, rounds, ...(absent && { absent }) });
+
 describe('the bars', () => {
   test('are the six of the specification', () => {
     expect(
-      bars.map(({ subject, measure, against, atMost, atLeast }) => [subject, measure, against, atMost ?? atLeast]),
+      comparisonBars.map(({ subject, measure, against, atMost, atLeast }) => [
+        subject,
+        measure,
+        against,
+        atMost ?? atLeast,
+      ]),
     ).toEqual(
       [subjects.oneAgent, subjects.sixteenAgents].flatMap((subject) => [
         [subject, 'p50Ms', subjects.naive, 1],
@@ -42,8 +57,8 @@ describe('the bars', () => {
     const fast = round(figures(1, 950), figures(1.1, 1000), figures(2, 250));
     const slow = round(figures(10, 95), figures(11, 100), figures(20, 25));
     const [p50, throughput] = judge([fast, slow, fast]);
-    expect(p50?.ratio).toBeCloseTo(0.909, 3);
-    expect(throughput?.ratio).toBeCloseTo(0.95, 5);
+    expect(p50?.value).toBeCloseTo(0.909, 3);
+    expect(throughput?.value).toBeCloseTo(0.95, 5);
   });
 
   test('take the median of the rounds: one bad round decides nothing', () => {
@@ -66,5 +81,44 @@ describe('the bars', () => {
     const results = judge([]);
     expect(results.map(({ holds }) => holds)).toEqual(Array(6).fill(false));
     expect(results[0]?.reason).toBe(`${subjects.oneAgent} was not measured; ${subjects.naive} was not measured`);
+  });
+});
+
+describe('the bars of Python', () => {
+  const python = (p50Ms: number, javascriptMs: number, runsPerCpuSecond: number): Round => ({
+    [subjects.python]: { p50Ms, runsPerCpuSecond },
+    [subjects.javascript]: { p50Ms: javascriptMs },
+  });
+  const restores = (isolate: number, pyodide: number): Round => ({
+    [subjects.isolate]: { restoreMs: isolate },
+    [subjects.pyodide]: { restoreMs: pyodide },
+  });
+  const judgePython = (rounds: Round[]) => judgeBars({ bars: pythonBars, rounds });
+
+  test('are a difference, a ratio and a figure, held exactly and not beyond', () => {
+    const good = judgePython([python(6, 2, 150), restores(90, 60)]);
+    expect(good.map(({ holds, reason }) => [holds, reason])).toEqual([
+      [true, '4.00 ms'],
+      [true, '1.50 x'],
+      [true, '150.00'],
+    ]);
+    const bad = judgePython([python(6.1, 2, 149), restores(91, 60)]);
+    expect(bad.map(({ holds }) => holds)).toEqual([false, false, false]);
+    expect(bad.map(({ name }) => name)).toEqual([
+      'python: p50 one at a time <= 4 ms above javascript',
+      'interpreter in an isolate: restore <= 1.5 x Pyodide in Node.js',
+      'python: clean runs per CPU second of its workers at 16 callers >= 150',
+    ]);
+  });
+
+  test('take differences within a round too', () => {
+    const [difference] = judgePython([python(4, 1, 1), python(14, 10, 1), python(25, 20, 1)]);
+    expect(difference?.value).toBe(4);
+  });
+
+  test('fail for what was not measured', () => {
+    const results = judgePython([python(3, 2, 200)]);
+    expect(results.map(({ holds }) => holds)).toEqual([true, false, true]);
+    expect(results[1]?.reason).toBe(`${subjects.isolate} was not measured; ${subjects.pyodide} was not measured`);
   });
 });

@@ -11,22 +11,28 @@ const cache = join(root, 'node_modules', '.cache');
 const foldersOf = (pid: number | undefined): string[] =>
   existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith(`cordon-bench-${pid}-`)) : [];
 
-test('a short benchmark prints tables, writes its figures and leaves nothing behind', { timeout: 60_000 }, async () => {
+/** Runs the benchmark; answers its exit code, what it printed and the figures that it wrote. */
+async function bench(args: string[]) {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-bench-test-'));
   const file = join(folder, 'figures.json');
-  const child = spawn(process.execPath, ['bench/main.ts', '--quick', '--only', 'languages,stream', '--json', file], {
-    cwd: root,
-  });
+  const child = spawn(process.execPath, ['bench/main.ts', '--quick', '--json', file, ...args], { cwd: root });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   const code = await new Promise((resolve) => child.once('close', resolve));
+  const figures = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+  rmSync(folder, { recursive: true, force: true });
+  return { code, output, figures, pid: child.pid };
+}
+
+test('a short benchmark prints tables, writes its figures and leaves nothing behind', { timeout: 60_000 }, async () => {
+  const { code, output, figures, pid } = await bench(['--only', 'languages,stream']);
   expect(output).toMatch(
     /Languages: one agent[\s\S]*javascript, one program .*\d[\s\S]*first output of the guest .*\d/,
   );
   expect(code).toBe(0);
 
-  const { machine, parts, bars } = JSON.parse(readFileSync(file, 'utf8'));
+  const { machine, parts, bars } = figures;
   expect(machine.node).toMatch(/^v\d+/);
   for (const { p50Ms, runsPerSecond } of Object.values<{ p50Ms: number; runsPerSecond: number }>(parts.languages)) {
     expect(p50Ms).toBeGreaterThan(0);
@@ -34,6 +40,21 @@ test('a short benchmark prints tables, writes its figures and leaves nothing beh
   }
   expect(parts.stream.firstEventP50Ms).toBeLessThanOrEqual(parts.stream.endP50Ms);
   expect(bars).toEqual([]);
-  expect(foldersOf(child.pid)).toEqual([]);
-  rmSync(folder, { recursive: true, force: true });
+  expect(foldersOf(pid)).toEqual([]);
+});
+
+test('the part of Python gives every bar of it a figure', { timeout: 180_000 }, async () => {
+  const { code, output, figures, pid } = await bench(['--only', 'python']);
+  expect(output).toMatch(/Clean Python runs of one agent[\s\S]*16 callers .*\d[\s\S]*A fresh interpreter/);
+  expect(code).toBe(0);
+  expect(figures.bars.map(({ bar }: { bar: { subject: string } }) => bar.subject)).toEqual([
+    'python',
+    'interpreter in an isolate',
+    'python',
+  ]);
+  for (const { value } of figures.bars) expect(value).toEqual(expect.any(Number));
+  for (const { clean } of figures.parts.python.overHttp)
+    for (const { perWorkersCpuSecond, perCpuSecond } of clean)
+      expect(perWorkersCpuSecond).toBeGreaterThan(perCpuSecond);
+  expect(foldersOf(pid)).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MAX_WAIT_SECONDS } from '../../api/prefer.ts';
-import { bars } from '../../bench/bars.ts';
+import { comparisonBars, pythonBars, subjects } from '../../bench/bars.ts';
 import { partNames } from '../../bench/options.ts';
 import { KEPT_MS } from '../../runtime/run/idempotency.ts';
 import { watchdogIntervalMs } from '../../runtime/sandbox/isolate/walls/resident-watchdog.ts';
@@ -46,9 +46,16 @@ test('commands that print figures name parts and scripts that exist', () => {
 
 test('the bars are those that are judged', () => {
   const shown = readTable(document, ['bar', 'figure']).map((row) => row.figure);
-  const judged = bars.map(({ atMost, atLeast, against }) => {
-    const peer = against === 'naive bound' ? 'the naive bound' : "workerd's Worker Loader";
-    return atMost === undefined ? `at least ${atLeast} x ${peer}` : `at most ${atMost.toFixed(1)} x ${peer}`;
+  const peers: Record<string, string> = {
+    [subjects.naive]: 'the naive bound',
+    [subjects.workerd]: "workerd's Worker Loader",
+    [subjects.javascript]: 'JavaScript',
+    [subjects.pyodide]: 'plain Pyodide in Node.js',
+  };
+  const judged = [...comparisonBars, ...pythonBars].map(({ atMost, atLeast, against, difference }) => {
+    const figure = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost.toFixed(1)}`;
+    if (against === undefined) return figure;
+    return difference ? `${figure} ms more than ${peers[against]}` : `${figure} x ${peers[against]}`;
   });
   expect(shown).toEqual([...new Set(judged)]);
 });
