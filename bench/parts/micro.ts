@@ -9,8 +9,9 @@ import { runBody } from '../../api/run-request.ts';
 import { validate } from '../../api/validate.ts';
 import { newId } from '../../runtime/ids.ts';
 import { codeSha256 } from '../../runtime/run/code-hash.ts';
-import { encodeFrame, frameReader } from '../../runtime/sandbox/isolate/frames.ts';
-import { parseGuestEnd, parseWorkerMessage } from '../../runtime/sandbox/isolate/protocol.ts';
+import { encodeFrame, frameReader } from '../../runtime/sandbox/frames.ts';
+import { parseGuestEnd } from '../../runtime/sandbox/guest-end.ts';
+import { parseWorkerMessage } from '../../runtime/sandbox/isolate/protocol.ts';
 import { openStore } from '../../runtime/store/lmdb-store.ts';
 import type { Lab, Part } from '../lab.ts';
 

@@ -1,7 +1,7 @@
 /** The framing of the host-worker channel: what is cut where must not matter, and what is no frame must be refused. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeFrame, FrameError, frameReader } from '../../runtime/sandbox/isolate/frames.ts';
+import { encodeFrame, FrameError, frameReader } from '../../runtime/sandbox/frames.ts';
 
 const MiB = 1024 * 1024;
 

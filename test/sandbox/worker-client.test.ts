@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GuestHost, GuestOutput, HostCall, HostReply, StopCause } from '../../runtime/sandbox/driver.ts';
-import { callsAtOnce, encodeFrame, frameReader } from '../../runtime/sandbox/isolate/frames.ts';
+import { callsAtOnce, encodeFrame, frameReader } from '../../runtime/sandbox/frames.ts';
 import type { WorkerExit, WorkerProcess } from '../../runtime/sandbox/isolate/walls/walls.ts';
 import { createWorker } from '../../runtime/sandbox/isolate/worker-client.ts';
 import { defaultLimits } from '../../runtime/sandbox/limits.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { GuestHost } from '../../runtime/sandbox/driver.ts';
-import { encodeFrame, frameReader } from '../../runtime/sandbox/isolate/frames.ts';
+import { encodeFrame, frameReader } from '../../runtime/sandbox/frames.ts';
 import type { WorkerExit, WorkerProcess } from '../../runtime/sandbox/isolate/walls/walls.ts';
 import type { Worker } from '../../runtime/sandbox/isolate/worker-client.ts';
 import { createWorkerPool, type PoolOptions } from '../../runtime/sandbox/isolate/worker-pool.ts';

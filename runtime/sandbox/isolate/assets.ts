@@ -1,4 +1,4 @@
-/** Bundles the JavaScript that runs inside isolates, once, when the service starts. The one file that imports esbuild. */
+/** Bundles the JavaScript that runs inside isolates, once, when the service starts; and guest code for containers. The one file that imports esbuild. */
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,3 +71,15 @@ export async function buildAssets(): Promise<Map<string, string>> {
   ]);
   return new Map([...preludes, ...pythons, ...transformers, ...typescripts, ...named]);
 }
+
+/** Several bundles: files by their path below `outdir` (`/`). `options`: as for esbuild, over those of all guest code. */
+export async function bundleFiles(...several: BuildOptions[]): Promise<[path: string, contents: Uint8Array][]> {
+  const { build, stop } = await import('esbuild');
+  const built = await Promise.all(several.map((options) => build({ ...common, outdir: '/', ...options })));
+  await stop();
+  return built.flatMap(({ outputFiles = [] }) =>
+    outputFiles.map(({ path, contents }): [string, Uint8Array] => [path.slice(1), contents]),
+  );
+}
+
+export type { BuildOptions, Plugin } from 'esbuild';

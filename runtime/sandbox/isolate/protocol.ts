@@ -1,8 +1,8 @@
 /** Messages between host and worker. What a worker sends is hostile: parsed strictly, any deviation costs it its life. */
-import { z } from 'zod';
-import { type Json, jsonDepth, maxJsonDepth } from '../../json.ts';
 import type { HostReply, Language } from '../driver.ts';
+import { cut, ProtocolError } from '../guest-end.ts';
 import type { Limits } from '../limits.ts';
+import { z } from '../strict.ts';
 
 export interface StartMessage {
   t: 'start';
@@ -23,29 +23,6 @@ export type HostMessage =
 const run = z.string().max(64);
 const count = z.number().int().nonnegative();
 const text = z.string();
-
-/** The prelude bounds what it reports; should a guest get around it, the text is cut and the worker lives. */
-const cut = (length: number) => text.transform((long) => long.slice(0, length));
-
-const guestError = z.strictObject({
-  name: cut(1024),
-  message: cut(256 * 1024),
-  stack: cut(256 * 1024).optional(),
-  limit: z.enum(['cpuMs', 'ramBytes', 'workspaceBytes', 'files', 'hostCalls', 'resultBytes', 'processes']).optional(),
-});
-
-const exitCode = z.number().int().min(0).max(255).optional();
-
-const guestEnd = z.discriminatedUnion('status', [
-  z.strictObject({ status: z.literal('succeeded'), resultType: cut(256).optional(), exitCode }),
-  z.strictObject({
-    status: z.literal('failed'),
-    error: guestError,
-    exitCode,
-  }),
-  z.strictObject({ status: z.literal('limit_exceeded'), error: guestError.required({ limit: true }) }),
-]);
-export type GuestEnd = z.infer<typeof guestEnd> & { result?: Json };
 
 const workerMessage = z.discriminatedUnion('t', [
   z.strictObject({ t: z.literal('ready') }),
@@ -74,28 +51,10 @@ const workerMessage = z.discriminatedUnion('t', [
 ]);
 export type WorkerMessage = z.infer<typeof workerMessage>;
 
-export class ProtocolError extends Error {}
-
 /** Errors: ProtocolError. */
 export function parseWorkerMessage(header: object): WorkerMessage {
   const parsed = workerMessage.safeParse(header);
   if (!parsed.success)
     throw new ProtocolError(`worker sent a message that is not of the protocol: ${parsed.error.issues[0]?.message}`);
   return parsed.data;
-}
-
-/** Errors: ProtocolError. The result is JSON because it was parsed as such: its shape needs no second walk. */
-export function parseGuestEnd(json: string): GuestEnd {
-  if (jsonDepth(json) > maxJsonDepth) throw new ProtocolError('the end of a run is nested too deeply');
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    throw new ProtocolError('the end of a run is not JSON');
-  }
-  const { result, ...rest } = (typeof value === 'object' && value !== null ? value : {}) as { result?: Json };
-  const parsed = guestEnd.safeParse(rest);
-  if (!parsed.success)
-    throw new ProtocolError(`the end of a run is not of the protocol: ${parsed.error.issues[0]?.message}`);
-  return result === undefined ? parsed.data : { ...parsed.data, result };
 }

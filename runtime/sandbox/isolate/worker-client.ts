@@ -1,11 +1,12 @@
 /** The host's side of one worker process: starts runs in it, answers their calls, judges how they ended. */
 import { once } from 'node:events';
 import type { Execution, GuestHost, HostReply, Outcome, Owner, Program, StopCause } from '../driver.ts';
+import { callsAtOnce, encodeFrame, frameReader } from '../frames.ts';
+import { ProtocolError, parseGuestEnd } from '../guest-end.ts';
+import { boundedEnd, cpuOutcome, lostOutcome, ramOutcome } from '../outcomes.ts';
 import { createCpuBackstop } from './cpu-backstop.ts';
-import { callsAtOnce, encodeFrame, frameReader } from './frames.ts';
-import { type HostMessage, ProtocolError, parseGuestEnd, parseWorkerMessage, type WorkerMessage } from './protocol.ts';
+import { type HostMessage, parseWorkerMessage, type WorkerMessage } from './protocol.ts';
 import type { WorkerProcess } from './walls/walls.ts';
-import { boundedEnd, cpuOutcome, lostOutcome, ramOutcome } from './worker-outcomes.ts';
 
 /** Largest frame of a worker: a result or a file chunk with room to spare. A larger one costs it its life. */
 const MAX_FRAME_BYTES = 96 * 1024 * 1024;

@@ -19,7 +19,7 @@ export function workerFiles(assets: Map<string, string>, options: WorkerOptions)
   const files = new Map<string, string | Uint8Array>();
   const add = (path: string) => files.set(`runtime/${path}`, readFileSync(join(runtime, path), 'utf8'));
   for (const name of readdirSync(join(here, 'worker'))) add(`sandbox/isolate/worker/${name}`);
-  add('sandbox/isolate/frames.ts');
+  add('sandbox/frames.ts');
   add('json.ts');
   for (const [name, text] of assets) files.set(`assets/${name}`, text);
   files.set('package.json', '{"type":"module"}');

@@ -1,7 +1,7 @@
 /** The memory of a booted interpreter with our modules imported: made once per version, in a walled worker, and kept. */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { frameReader } from '../frames.ts';
+import { frameReader } from '../../frames.ts';
 import type { Walls } from '../walls/walls.ts';
 
 export interface Snapshot {

@@ -1,6 +1,6 @@
 /** The worker's end of the host channel: descriptor 3. */
 import { Socket } from 'node:net';
-import { encodeFrame, frameReader } from '../frames.ts';
+import { encodeFrame, frameReader } from '../../frames.ts';
 import type { HostMessage, WorkerMessage } from '../protocol.ts';
 
 /** The host is trusted; the bound only keeps a broken stream from eating the memory. */

@@ -1,7 +1,7 @@
 /** One run in one isolate: its doors, its timers, its host calls, its counts, its end. */
 import type { Json } from '../../../json.ts';
 import type { HostReply } from '../../driver.ts';
-import { callsAtOnce } from '../frames.ts';
+import { callsAtOnce } from '../../frames.ts';
 import type { StartMessage } from '../protocol.ts';
 import type { Channel } from './channel.ts';
 import {

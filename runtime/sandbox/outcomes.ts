@@ -1,6 +1,6 @@
-/** What the host says of a run whose worker did not end it, or not as it should. */
-import type { Outcome, Program, StopCause } from '../driver.ts';
-import { parseGuestEnd } from './protocol.ts';
+/** What the host says of a run whose sandbox did not end it, or not as it should. */
+import type { Outcome, Program, StopCause } from './driver.ts';
+import { parseGuestEnd } from './guest-end.ts';
 
 export const lostOutcome = (message: string): Outcome => ({
   status: 'interrupted',
