@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { readConfig } from '../runtime/config.ts';
 import { backupDataDir } from '../runtime/store/backup.ts';
+import { sizedCopier } from '../runtime/workspace/sized/backup.ts';
 
 const [target, ...rest] = process.argv.slice(2);
 if (target === undefined || rest.length > 0) {
@@ -10,7 +11,7 @@ if (target === undefined || rest.length > 0) {
 }
 try {
   const { dataDir } = readConfig(process.env);
-  const { storeBytes, files, fileBytes } = await backupDataDir(dataDir, resolve(target));
+  const { storeBytes, files, fileBytes } = await backupDataDir(dataDir, resolve(target), sizedCopier);
   console.log(`${dataDir} -> ${resolve(target)}: store ${storeBytes} bytes, ${files} files with ${fileBytes} bytes`);
 } catch (error) {
   console.error((error as Error).message);

@@ -3,12 +3,15 @@
  * LMDB takes readers from any process, so the copy of the store is one consistent snapshot of what was durable, while
  * writes go on. The files are copied after it, each whole: a file that the snapshot's records tell of is there, in that
  * or a newer state, unless it was deleted meanwhile; files of agents made after the snapshot may be there as well.
+ * An agent's files in a file system of their own are copied out of it, to the plain folder that they once were: an
+ * image that is mounted is not consistent on disk.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adminKeyFile, openDataDir, storeFolder, workspacesFolder } from './data-dir.ts';
 import { writeDurably } from './durable-file.ts';
-import { copyFile, copyTree, type Tree } from './file-tree.ts';
+import { copyFile, copyTree, type Instead, type Tree } from './file-tree.ts';
 import { formatFile, readFormat, refuseNewer } from './format.ts';
 import { copyStore, DATA_FILE, verifyStore } from './lmdb-store.ts';
 
@@ -34,11 +37,19 @@ export interface BackupReport {
   fileBytes: number;
 }
 
+/** How workspaces that are no plain folders are copied: see runtime/workspace/sized/backup.ts. */
+export interface SizedCopier {
+  /** In the folder of an agent that has such a workspace. */
+  readonly image: string;
+  /** Copies the files of the agent's folder `from` into `to`, which it makes, as a plain workspace. */
+  copy(from: string, to: string): Promise<void>;
+}
+
 /**
  * Copies the data directory `dir`, in use or not, to `target`, which must be empty or not exist.
  * The manifest is written last: without it a copy is not complete. Errors: BackupError.
  */
-export async function backupDataDir(dir: string, target: string): Promise<BackupReport> {
+export async function backupDataDir(dir: string, target: string, sized?: SizedCopier): Promise<BackupReport> {
   const format = await readFormat(dir);
   if (format === undefined) throw new BackupError(`${dir} is no data directory of Cordon`);
   refuseNewer(format, `The data directory ${dir}`);
@@ -47,7 +58,8 @@ export async function backupDataDir(dir: string, target: string): Promise<Backup
   await copyStore(join(dir, storeFolder), join(target, storeFolder));
   const store = await copyFile(join(target, storeFolder, DATA_FILE), undefined);
   const adminKey = await copyIfThere(join(dir, adminKeyFile), join(target, adminKeyFile));
-  const workspaces = await copyTree(join(dir, workspacesFolder), join(target, workspacesFolder));
+  const [from, to] = [join(dir, workspacesFolder), join(target, workspacesFolder)];
+  const workspaces = await copyTree(from, to, sized && copySized(from, to, sized));
   // A migration meanwhile would have needed the service to stop and start in a newer version.
   if ((await readFormat(dir)) !== format) throw new BackupError('The format changed during the backup: run it again');
   const manifest: Manifest = { format, createdAt: new Date().toISOString(), store, adminKey, workspaces };
@@ -83,6 +95,18 @@ export async function restoreDataDir(source: string, dir: string): Promise<Backu
       if (name !== LOST_AND_FOUND) await rm(join(dir, name), { recursive: true, force: true });
     throw error;
   }
+}
+
+function copySized(from: string, to: string, sized: SizedCopier): Instead {
+  return async (path) => {
+    // On their way out, or probes.
+    if (path.startsWith('.')) return 'left out';
+    // Also after it was copied as a plain folder: it may have moved meanwhile.
+    if (path.split('/').length !== 2 || !existsSync(join(from, path, sized.image))) return undefined;
+    await rm(join(to, path), { recursive: true, force: true });
+    await sized.copy(join(from, path), join(to, path));
+    return 'copied';
+  };
 }
 
 async function readManifest(source: string): Promise<Manifest> {

@@ -1,5 +1,6 @@
 /** The data directory: `store/` (LMDB), `workspaces/`, `admin-key`, `format`, and the lock. */
-import { chmod, mkdir, readdir, realpath } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { holderFile, lockDirectory, lockFile } from './directory-lock.ts';
 import { syncDirectory } from './durable-file.ts';
@@ -8,6 +9,8 @@ import { FormatError, formatFile, type Migration, migrate, migrations } from './
 export const storeFolder = 'store';
 export const workspacesFolder = 'workspaces';
 export const adminKeyFile = 'admin-key';
+export const containersFolder = 'containers';
+const installationFile = 'installation';
 
 export interface DataDir {
   /** Absolute, without symbolic links. */
@@ -16,12 +19,25 @@ export interface DataDir {
   readonly workspacesDir: string;
   /** Holds the first operator key, mode 0600: see agent/keys.ts. */
   readonly adminKeyFile: string;
+  /** Sockets and mounts of containers: nothing in it is kept. */
+  readonly containersDir: string;
+  /** Names this directory among those of one machine or engine; made at first start. */
+  readonly installation: string;
   /** Gives the lock back: after everything in it is closed. */
   close(): Promise<void>;
 }
 
 /** What may lie in a directory whose first start was cut off before the format was written. */
-const ours = new Set([storeFolder, workspacesFolder, adminKeyFile, lockFile, `${lockFile}-journal`, holderFile]);
+const ours = new Set([
+  storeFolder,
+  workspacesFolder,
+  adminKeyFile,
+  containersFolder,
+  installationFile,
+  lockFile,
+  `${lockFile}-journal`,
+  holderFile,
+]);
 const harmless = (name: string) => ours.has(name) || name === 'lost+found' || name.startsWith(formatFile);
 
 /**
@@ -45,6 +61,8 @@ export async function openDataDir(dir: string, steps: readonly Migration[] = mig
       storeDir: join(path, storeFolder),
       workspacesDir: join(path, workspacesFolder),
       adminKeyFile: join(path, adminKeyFile),
+      containersDir: join(path, containersFolder),
+      installation: await ensureInstallation(join(path, installationFile)),
       async close() {
         unlock();
       },
@@ -58,4 +76,13 @@ export async function openDataDir(dir: string, steps: readonly Migration[] = mig
     unlock();
     throw error;
   }
+}
+
+/** A crash while it is written leaves a torn one, which is replaced: nothing but running containers depends on it. */
+async function ensureInstallation(file: string): Promise<string> {
+  const known = await readFile(file, 'utf8').catch(() => '');
+  if (/^[0-9a-f]{16}$/.test(known)) return known;
+  const made = randomBytes(8).toString('hex');
+  await writeFile(file, made, { mode: 0o600 });
+  return made;
 }

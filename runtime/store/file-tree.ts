@@ -13,13 +13,30 @@ export interface Tree {
 }
 
 /**
+ * Asked before and after each folder below the first is copied, by its path in the tree. `copied`: it was done in
+ * another way; `left out`: it shall not be in the copy. Undefined: it is a folder like others.
+ */
+export type Instead = (path: string) => Promise<'copied' | 'left out' | undefined>;
+
+/**
  * Copies a folder, or only reads it when `to` is undefined. Files, folders and symbolic links (as links); nothing else.
  * Every file is flushed. What vanishes while it is read is left out: the source may be in use.
  */
-export async function copyTree(from: string, to: string | undefined): Promise<Tree> {
+export async function copyTree(
+  from: string,
+  to: string | undefined,
+  instead: Instead = async () => undefined,
+): Promise<Tree> {
   const hash = createHash('sha256');
   const count = { files: 0, bytes: 0 };
-  await copyFolder(from, to, '', hash, count);
+  let elsewhere = false;
+  await copyFolder(from, to, '', hash, count, async (path) => {
+    const how = await instead(path);
+    elsewhere ||= how === 'copied';
+    return how;
+  });
+  // What was copied in another way is read in the copy.
+  if (elsewhere && to !== undefined) return copyTree(to, undefined);
   return { ...count, sha256: hash.digest('hex') };
 }
 
@@ -29,6 +46,7 @@ async function copyFolder(
   path: string,
   hash: Hash,
   count: { files: number; bytes: number },
+  instead: Instead,
 ): Promise<void> {
   const names = await unlessGone(readdir(join(from, path), { encoding: 'buffer' }));
   if (to !== undefined) await mkdir(join(to, path), { recursive: true, mode: 0o700 });
@@ -40,8 +58,10 @@ async function copyFolder(
     const stat = await unlessGone(lstat(source));
     if (!stat) continue;
     if (stat.isDirectory()) {
+      if ((await instead(child)) !== undefined) continue;
       hash.update(`d ${child}\0`);
-      await copyFolder(from, to, child, hash, count);
+      await copyFolder(from, to, child, hash, count, instead);
+      if ((await instead(child)) !== undefined) continue;
     } else if (stat.isSymbolicLink()) {
       const target = await unlessGone(readlink(source));
       if (target === undefined) continue;

@@ -15,7 +15,14 @@ export interface Migration {
 }
 
 /** In order, without gaps, from 2 on. Never edited once released. Version 1 is the first. */
-export const migrations: readonly Migration[] = [];
+export const migrations: readonly Migration[] = [
+  {
+    to: 2,
+    what: 'An agent that used a container has its files in an ext4 image, where format 1 would see none.',
+    // Each workspace moves by itself, when it is first lent to a container.
+    run: async () => {},
+  },
+];
 
 /** The version that this Cordon writes. */
 export const currentFormat = (steps: readonly Migration[] = migrations) => steps.at(-1)?.to ?? 1;

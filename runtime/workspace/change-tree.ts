@@ -1,4 +1,4 @@
-import { renameSync, rmdirSync, unlinkSync } from 'node:fs';
+import { type BigIntStats, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { type FileStat, fileStat } from './file-stat.ts';
 import { flushDirectories } from './flush.ts';
 import { type Directory, kindOf, type Name, refuseForeign } from './gate.ts';
@@ -40,18 +40,25 @@ export async function remove(tree: Tree, path: string, options: RemoveOptions): 
       if (directory && !stat.isDirectory()) throw new WorkspaceError('ENOTDIR', 'rm', text);
       if (stat.isDirectory()) rmdirSync(gate.at(parent, name));
       else unlinkSync(gate.at(parent, name));
-      charge(tree, options).settle(-tree.writers.removed(stat), -1);
+      uncount(tree, options, stat);
       return undefined;
     });
     if (rubbish !== undefined) {
       await translatedAsync('rm', text, () =>
-        removeTree(tree.incoming, rubbish, (stat) => charge(tree, options).settle(-tree.writers.removed(stat), -1)),
+        removeTree(tree.incoming, rubbish, (stat) => uncount(tree, options, stat)),
       );
     }
     if (durable) await flushDirectories([parent], 'rm', text);
   } finally {
     gate.close(parent);
   }
+}
+
+/** A file counts once, whatever number of links programs in containers made. */
+function uncount(tree: Tree, options: Charged, stat: BigIntStats): void {
+  const isLast = stat.isDirectory() || stat.nlink <= 1n;
+  charge(tree, options).settle(-tree.writers.removed(stat), isLast ? -1 : 0);
+  if (isLast) tree.sized?.lend(-Number(stat.blocks) * 512, 0);
 }
 
 export interface RenameOptions extends Charged {
@@ -85,6 +92,7 @@ export async function rename(tree: Tree, from: string, to: string, options: Rena
         if (old !== undefined) refuseForeign(kindOf(old), 'rename', both);
         if (old !== undefined && old.ino === stat.ino) return;
         renameSync(gate.at(fromParent, oldName), gate.at(toParent, newName));
+        if (stat.isDirectory()) tree.sized?.movedDirectory();
         if (old !== undefined) charge(tree, options).settle(-tree.writers.removed(old), -1);
       });
       if (options.durable !== false) await flushDirectories(opened, 'rename', both);

@@ -8,6 +8,7 @@ import {
   constants,
   fstatSync,
   lstatSync,
+  opendirSync,
   openSync,
   readdirSync,
   realpathSync,
@@ -16,6 +17,9 @@ import { readdir } from 'node:fs/promises';
 import { translated, WorkspaceError } from './workspace-error.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+
+/** Size of a directory on disk: some 300,000 names of usual length. */
+const MOST_NAMES_BYTES = 16 * 1024 * 1024;
 
 /** An open directory of the workspace. Whoever opened it closes it. */
 export interface Directory {
@@ -47,8 +51,13 @@ export interface Gate {
   enter(directory: Directory, name: Name): Directory;
   /** The entry as it stands, links not followed; undefined when there is none. */
   look(directory: Directory, name: Name): BigIntStats | undefined;
-  /** Names in an open directory, as bytes: not all are text. */
+  /**
+   * Names in an open directory, as bytes: not all are text. Errors: WorkspaceError EACCES for a directory whose names
+   * would fill our memory: programs in a container can make millions of links to one file.
+   */
   names(directory: Directory): Promise<Buffer[]>;
+  /** The same, one at a time, for any number of them. What is removed meanwhile may or may not come. */
+  eachName(directory: Directory): Generator<Buffer, void>;
   /** Opens a regular file with one link. Errors: WorkspaceError ENOENT, EISDIR, ELOOP, EACCES. */
   openFile(directory: Directory, name: string, flags: number, syscall: string, guest: string): number;
   close(directory: Directory): void;
@@ -120,7 +129,19 @@ export function createGate(root: string, descriptors: boolean): Gate {
       if (!descriptors) confirm(directory);
       return stat;
     },
+    *eachName(directory) {
+      const entries = opendirSync(at(directory, '.'), { encoding: 'buffer' as BufferEncoding, bufferSize: 256 });
+      try {
+        // With encoding `buffer` the name is one; the types do not know.
+        for (let entry = entries.readSync(); entry !== null; entry = entries.readSync())
+          yield entry.name as unknown as Buffer;
+      } finally {
+        entries.closeSync();
+      }
+    },
     async names(directory) {
+      if (fstatSync(directory.fd).size > MOST_NAMES_BYTES)
+        throw new WorkspaceError('EACCES', 'scandir', '/workspace', 'the directory has too many names');
       if (descriptors) return readdir(at(directory, '.'), { encoding: 'buffer' });
       const names = readdirSync(directory.path, { encoding: 'buffer' });
       confirm(directory);

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type FileStat, fileStat } from './file-stat.ts';
 import { type Directory, kindOf } from './gate.ts';
 import { guestText, isSafeName, parseGuestPath, pathLimits } from './guest-path.ts';
-import { openDirectory, type Tree, translatedAsync } from './tree.ts';
+import { openDirectory, type Tree, translatedAsync, within } from './tree.ts';
 import { WorkspaceError } from './workspace-error.ts';
 
 /** A directory entry; `path` is relative to the directory that was asked for. */
@@ -42,7 +42,7 @@ async function listOpen(tree: Tree, directory: Directory): Promise<Listed[]> {
 /** Entries of a directory. Errors: WorkspaceError ENOENT, ENOTDIR, EACCES. */
 export async function list(tree: Tree, path: string): Promise<Listed[]> {
   const { parts, text } = parseGuestPath(path, 'scandir');
-  return listDirectory(tree, parts, text);
+  return within(tree, () => listDirectory(tree, parts, text));
 }
 
 /**
@@ -56,7 +56,7 @@ export async function* walk(tree: Tree, path: string): AsyncGenerator<Listed> {
     let items: Listed[];
     const here = [...parts, ...below];
     try {
-      items = await listDirectory(tree, here, below.length === 0 ? text : guestText(here));
+      items = await within(tree, () => listDirectory(tree, here, below.length === 0 ? text : guestText(here)));
     } catch (error) {
       if (below.length === 0 || !(error instanceof WorkspaceError)) throw error;
       continue;

@@ -2,7 +2,7 @@ import { type BigIntStats, mkdirSync } from 'node:fs';
 import { flushDirectories } from './flush.ts';
 import { type Directory, kindOf, refuseForeign } from './gate.ts';
 import { parseGuestPath } from './guest-path.ts';
-import { type Charged, charge, openDirectory, type Tree } from './tree.ts';
+import { BLOCK, type Charged, charge, openDirectory, type Tree } from './tree.ts';
 import { translated, WorkspaceError } from './workspace-error.ts';
 
 /** Modes keep other users of the machine out; a sandbox that needs more is given it where the workspace is lent. */
@@ -58,13 +58,19 @@ export function enterOrMake(
   translated(syscall, guest, () => {
     for (const [index, name] of parts.entries()) {
       const parent = made.directory;
+      let isNew = false;
       if (tree.gate.look(parent, name) === undefined) {
         if (index < parts.length - allowed) throw new WorkspaceError('ENOENT', syscall, guest);
         mkdirSync(tree.gate.at(parent, name), DIRECTORY_MODE);
         made.count++;
+        isNew = true;
       }
       made.directory = tree.gate.enter(parent, name);
       made.opened.push(made.directory);
+      if (isNew && tree.sized !== undefined) {
+        tree.sized.own(made.directory.fd);
+        tree.sized.madeDirectory(made.directory.fd, parts.slice(0, index + 1).join('/'));
+      }
     }
   });
 }
@@ -94,6 +100,7 @@ export async function mkdir(tree: Tree, path: string, options: MkdirOptions): Pr
   }
   if (missing > 1 && !recursive) throw new WorkspaceError('ENOENT', 'mkdir', text);
   const held = charge(tree, options);
+  tree.sized?.lend(missing * BLOCK, missing);
   held.reach(0, missing);
   const made = startMaking(tree, 'mkdir', text);
   try {
@@ -101,6 +108,7 @@ export async function mkdir(tree: Tree, path: string, options: MkdirOptions): Pr
       enterOrMake(tree, parts, missing, 'mkdir', text, made);
     } finally {
       held.settle(0, made.count);
+      tree.sized?.lend((made.count - missing) * BLOCK, 0);
     }
     if (durable) await flushDirectories(made.opened, 'mkdir', text);
   } finally {

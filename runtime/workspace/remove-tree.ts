@@ -4,6 +4,9 @@ import { readdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Gate } from './gate.ts';
 
+/** How often directories are found filled again before they are left for the next start. */
+const PATIENCE = 100;
+
 /** A name that nothing has. */
 export const freshName = (): string => randomBytes(12).toString('hex');
 
@@ -22,11 +25,12 @@ export async function removeTree(rubbish: Gate, name: string, gone: (stat: BigIn
       return;
     }
     const directories = [name];
+    let patience = PATIENCE;
     for (let next = directories.pop(); next !== undefined; next = directories.pop()) {
       const directory = rubbish.enter(top, next);
       try {
         let count = 0;
-        for (const child of await rubbish.names(directory)) {
+        for (const child of rubbish.eachName(directory)) {
           if (++count % 500 === 0) await nextTurn();
           const below = rubbish.look(directory, child);
           if (below === undefined) continue;
@@ -43,11 +47,25 @@ export async function removeTree(rubbish: Gate, name: string, gone: (stat: BigIn
         rubbish.close(directory);
       }
       const emptied = rubbish.look(top, next);
-      rmdirSync(rubbish.at(top, next));
+      if (!removeEmptied(rubbish.at(top, next))) {
+        if (--patience > 0) directories.push(next);
+        continue;
+      }
       if (emptied !== undefined) gone(emptied);
     }
   } finally {
     rubbish.close(top);
+  }
+}
+
+/** False: something was put into it, by a program in a container that had it open before it was moved away. */
+function removeEmptied(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return false;
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import { type BigIntStats, futimesSync } from 'node:fs';
 import { type Allowance, type Amount, type Charge, openCharge, quotaAllowance } from './allowance.ts';
 import type { Directory, Gate, Name } from './gate.ts';
+import type { Turnstile } from './turnstile.ts';
 import { fromHost, translated, WorkspaceError } from './workspace-error.ts';
 
 /** Whose bounds a change counts against. */
@@ -11,13 +12,40 @@ export interface Charged {
   growth?: Allowance;
 }
 
+/** What a directory, or the last part of a file, takes on disk. */
+export const BLOCK = 4096;
+
+/** What operations owe to a sized file system that containers write, too. */
+export interface SizedHome {
+  /** Runs `body` while the file system is mounted. */
+  use<T>(body: () => Promise<T> | T): Promise<T>;
+  /**
+   * Before this much of disk is used: it is no growth of the containers that run, so their room does not pay for it.
+   * Negative: it was not used, or freed again. Errors: CordonError storage_full.
+   */
+  lend(bytes: number, files: number): void;
+  /** What Cordon makes belongs to the guest, so that every program in a container can use it. */
+  own(fd: number): void;
+  /** A directory was made by Cordon at this path. */
+  madeDirectory(fd: number, path: string): void;
+  /** A directory was moved by Cordon. */
+  movedDirectory(): void;
+}
+
 /** One agent's files, as all operations on them share it. */
 export interface Tree {
-  readonly gate: Gate;
+  /** The gates lead elsewhere when the files moved into a file system of their own: ask anew in each operation. */
+  gate: Gate;
   /** The folder for temporary files: same file system, outside of what any guest path names. */
-  readonly incoming: Gate;
-  readonly incomingPath: string;
+  incoming: Gate;
+  incomingPath: string;
+  /** Undefined: a plain folder. */
+  sized: SizedHome | undefined;
+  /** Passed by every operation; alone by what moves or counts the files. */
+  readonly turnstile: Turnstile;
   readonly used: Amount;
+  /** The part of `used` that is reserved by writes under way. */
+  readonly held: Amount;
   readonly writers: InPlaceWriters;
   /** Renames of directories, one after the other: their depth is checked before they move. */
   directoryRenames: Promise<unknown>;
@@ -31,7 +59,32 @@ export interface Tree {
 export function charge(tree: Tree, { quota, growth }: Charged): Charge {
   const allowances = [quotaAllowance(tree.used, quota)];
   if (growth !== undefined) allowances.push(growth);
-  return openCharge(allowances);
+  const charge = openCharge(allowances);
+  const mine: Amount = { bytes: 0, files: 0 };
+  const hold = (bytes: number, files: number) => {
+    tree.held.bytes += bytes - mine.bytes;
+    tree.held.files += files - mine.files;
+    Object.assign(mine, { bytes, files });
+  };
+  return {
+    reach(bytes, files) {
+      charge.reach(bytes, files);
+      hold(bytes, files);
+    },
+    settle(bytes, files) {
+      charge.settle(bytes, files);
+      hold(0, 0);
+    },
+    release() {
+      charge.release();
+      hold(0, 0);
+    },
+  };
+}
+
+/** Runs an operation, or a part of one that must see one and the same place of the files. Not inside another. */
+export function within<T>(tree: Tree, body: () => Promise<T> | T): Promise<T> {
+  return tree.turnstile.together(() => (tree.sized === undefined ? body() : tree.sized.use(body)));
 }
 
 /** Operations under way after the agent's removal must not touch a new agent's files of the same name. */
@@ -114,7 +167,8 @@ export function createInPlaceWriters(): InPlaceWriters {
     },
     counted: (stat) => (stat.isDirectory() ? 0 : (entries.get(stat.ino)?.counted ?? Number(stat.size))),
     removed(stat) {
-      if (stat.isDirectory()) return 0;
+      // Only files count, and with another link the content is still there.
+      if (!stat.isFile() || stat.nlink > 1n) return 0;
       const entry = entries.get(stat.ino);
       if (entry === undefined) return Number(stat.size);
       entry.gone = true;

@@ -34,6 +34,9 @@ const sameAs: Record<string, WorkspaceErrorCode> = {
   EXDEV: 'EACCES',
   EBUSY: 'EACCES',
   ENXIO: 'EACCES',
+  // A program in a container runs it, or holds a lease on it.
+  ETXTBSY: 'EACCES',
+  EAGAIN: 'EACCES',
 };
 
 /** Translates an error of a host call on a guest path: the host's message holds host paths and must not travel. */

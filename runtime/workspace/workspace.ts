@@ -2,58 +2,43 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, realpathSync, re
 import { CordonError } from '../errors.ts';
 import type { Owner } from '../sandbox/driver.ts';
 import { createFreeSpace } from '../store/free-space.ts';
-import type { Amount } from './allowance.ts';
-import { type RemoveOptions, type RenameOptions, remove, rename } from './change-tree.ts';
+import { type Workspace, workspaceOf } from './agent-files.ts';
 import { countUsage } from './count-usage.ts';
-import type { FileStat } from './file-stat.ts';
-import { syncPaths } from './flush.ts';
 import { createGate } from './gate.ts';
-import { type Listed, list, walk } from './list-tree.ts';
-import { type MkdirOptions, mkdir } from './make-directories.ts';
-import { type OpenedFile, openFile, statEntry } from './read-file.ts';
 import { emptyFolder, freshName } from './remove-tree.ts';
+import type { Attachment } from './sized/attachment.ts';
+import { cleanHome, dropPlain, type Home, homeAt, isSized } from './sized/home.ts';
+import { createHostDisk } from './sized/host-disk.ts';
+import { imageBytes } from './sized/image.ts';
+import { createTurns } from './sized/in-turn.ts';
+import { migrate } from './sized/migrate.ts';
+import { readMounts, unmount } from './sized/mounts.ts';
+import { probeMounting } from './sized/probe.ts';
+import { mountProbe } from './sized/slots.ts';
+import { createVolume, type Growth, type Volume } from './sized/volume.ts';
 import { createInPlaceWriters, createStamp, type Tree } from './tree.ts';
-import { type CopyOptions, copyFile, replaceFile, type Source, type WriteOptions, type Written } from './write-file.ts';
-import {
-  type AppendOptions,
-  append,
-  type Changed,
-  type InPlaceOptions,
-  truncate,
-  writeRange,
-} from './write-in-place.ts';
+import { createTurnstile } from './turnstile.ts';
+import { WorkspaceError } from './workspace-error.ts';
 
-/**
- * An agent's files. All paths are guest paths: relative to /workspace, or absolute below it. Errors are
- * `WorkspaceError` with Node's codes, and `CordonError` quota_exceeded, too_large, storage_full.
- * Changes are durable when they resolve, unless `durable: false` leaves that to `sync`.
- */
-export interface Workspace {
-  stat(path: string): Promise<FileStat>;
-  list(path: string): Promise<Listed[]>;
-  /** Everything below, lazily, each directory before what it holds. */
-  walk(path: string): AsyncIterable<Listed>;
-  /** Holds a file open: its stat, ranges and streams are of one and the same content when it was written whole. */
-  open(path: string): Promise<OpenedFile>;
-  write(path: string, source: Source, options: WriteOptions): Promise<Written>;
-  append(path: string, bytes: Uint8Array, options: AppendOptions): Promise<Changed>;
-  writeRange(path: string, offset: number, bytes: Uint8Array, options: InPlaceOptions): Promise<Changed>;
-  truncate(path: string, size: number, options: InPlaceOptions): Promise<Changed>;
-  mkdir(path: string, options: MkdirOptions): Promise<void>;
-  remove(path: string, options: RemoveOptions): Promise<void>;
-  rename(from: string, to: string, options: RenameOptions): Promise<void>;
-  copy(from: string, to: string, options: CopyOptions): Promise<Written>;
-  /** Makes earlier changes at these paths durable, removals too. */
-  sync(paths: Iterable<string>): Promise<void>;
-  /** What is stored, reservations of writes under way included. */
-  usage(): Amount;
-}
+export type { Workspace } from './agent-files.ts';
 
 export interface Workspaces {
   /** Counts the usage at the first call for an owner and removes what a crash left half-written. */
   open(owner: Owner): Promise<Workspace>;
   /** Removes all files of an owner: gone at once for every caller, freed when it resolves. */
   forget(owner: Owner): Promise<void>;
+  /**
+   * Binds the owner's files at `target`, an existing empty folder below a shared mount (sized/slots.ts), for one
+   * container. The first time, the files move into a sized file system of their own. `growth`: what this run may add.
+   * Errors: CordonError storage_full; VolumeError when this machine may not mount.
+   */
+  attach(owner: Owner, target: string, room: Growth): Promise<Attachment>;
+  /** Proves that this machine can `attach`, by doing it: undefined, or why not. */
+  canMount(): Promise<string | undefined>;
+  /** Mounts something that holds the file `cordon-probe` at `target`, a slot's folder. Answers its end. */
+  mountProbe(target: string): Promise<() => Promise<void>>;
+  /** Unmounts everything. Nothing is opened any more. */
+  close(): Promise<void>;
 }
 
 /** Folder for removed agents. No tenant can have this name. */
@@ -66,6 +51,24 @@ export interface WorkspacesOptions {
   minimumFreeBytes?: number;
   nowMs?: () => number;
   descriptors?: boolean;
+  /** The user of the programs in containers, as the host sees it. Default 10001:10001. */
+  guest?: { uid: number; gid: number };
+  /** A sized file system that nobody uses is unmounted after this. Default 10 minutes. */
+  idleMs?: number;
+}
+
+const GUEST = { uid: 10001, gid: 10001 };
+const IDLE_MS = 600_000;
+/** Inodes beyond what the first run may take, so that the next runs find some. */
+const SPARE_INODES = 256;
+
+interface Entry {
+  readonly home: Home;
+  readonly tree: Tree;
+  readonly workspace: Promise<Workspace>;
+  volume: Volume | undefined;
+  /** Moving the files, and what must not meet it. */
+  readonly turns: <T>(body: () => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -78,8 +81,10 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
   const descriptors = options.descriptors ?? existsSync('/proc/self/fd');
   const stamp = createStamp(options.nowMs ?? Date.now);
   const freeSpace = createFreeSpace(root, options.minimumFreeBytes ?? 0);
-  const opened = new Map<string, { tree: Tree; workspace: Promise<Workspace> }>();
-
+  const guest = options.guest ?? GUEST;
+  const disk = createHostDisk(root, options.minimumFreeBytes ?? 0);
+  const opened = new Map<string, Entry>();
+  let closed = false;
   let removals: Promise<unknown> = Promise.resolve();
 
   function place({ tenant, agent }: Owner): { key: string; tenantPath: string; path: string } {
@@ -88,16 +93,22 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
     return { key: `${tenant}/${agent}`, tenantPath: `${root}/${tenant}`, path: `${root}/${tenant}/${agent}` };
   }
 
-  function makeTree(path: string): Tree {
-    const files = `${path}/files`;
-    const incomingPath = `${path}/incoming`;
-    const made = [files, incomingPath].map((folder) => mkdirSync(folder, { recursive: true, mode: 0o700 }));
-    if (made.some((folder) => folder !== undefined)) flushFolders([path, `${path}/..`, root]);
+  function gates(files: string, incomingPath: string) {
+    return { gate: createGate(files, descriptors), incoming: createGate(incomingPath, descriptors), incomingPath };
+  }
+
+  function makeTree(home: Home): Tree {
+    const { files, incoming } = isSized(home) ? home.sized : home.plain;
+    if (!isSized(home)) {
+      const made = [files, incoming].map((folder) => mkdirSync(folder, { recursive: true, mode: 0o700 }));
+      if (made.some((folder) => folder !== undefined)) flushFolders([home.path, `${home.path}/..`, root]);
+    }
     return {
-      gate: createGate(files, descriptors),
-      incoming: createGate(incomingPath, descriptors),
-      incomingPath,
+      ...gates(files, incoming),
+      sized: undefined,
+      turnstile: createTurnstile(),
       used: { bytes: 0, files: 0 },
+      held: { bytes: 0, files: 0 },
       writers: createInPlaceWriters(),
       directoryRenames: Promise.resolve(),
       stamp,
@@ -105,29 +116,90 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
     };
   }
 
-  async function prepare(tree: Tree): Promise<Workspace> {
-    await emptyFolder(tree.incoming, tree.incomingPath);
-    Object.assign(tree.used, await countUsage(tree.gate));
-    return workspaceOf(tree, () => {
+  function openVolume(entry: { home: Home; tree: Tree; volume: Volume | undefined }): Volume {
+    const { home, tree } = entry;
+    const volume = createVolume({ home, tree, guest, disk, idleMs: options.idleMs ?? IDLE_MS });
+    Object.assign(tree, gates(home.sized.files, home.sized.incoming), { sized: volume });
+    entry.volume = volume;
+    return volume;
+  }
+
+  async function prepare(entry: { home: Home; tree: Tree; volume: Volume | undefined }): Promise<Workspace> {
+    const { home, tree } = entry;
+    await cleanHome(home);
+    if (isSized(home)) {
+      const volume = openVolume(entry);
+      await volume.use(() => emptyFolder(tree.incoming, tree.incomingPath));
+      await volume.count();
+    } else {
+      await emptyFolder(tree.incoming, tree.incomingPath);
+      Object.assign(tree.used, await countUsage(tree.gate));
+    }
+    return workspaceOf(entry, () => {
       if (!freeSpace.enough()) throw new CordonError('storage_full', 'The disk is nearly full: files cannot grow');
     });
   }
 
-  return {
-    async open(owner) {
-      const { key, path } = place(owner);
-      let entry = opened.get(key);
-      if (entry === undefined) {
-        const tree = makeTree(path);
-        entry = { tree, workspace: prepare(tree) };
-        opened.set(key, entry);
-        // A failed scan must not fail for ever.
-        const failed = entry;
-        entry.workspace.catch(() => {
-          if (opened.get(key) === failed) opened.delete(key);
-        });
+  function enter(owner: Owner): Entry {
+    if (closed) throw new CordonError('shutting_down', 'Cordon is shutting down');
+    const { key, path } = place(owner);
+    const known = opened.get(key);
+    if (known !== undefined) return known;
+    const home = homeAt(path);
+    const base = { home, tree: makeTree(home), volume: undefined, turns: createTurns() };
+    const entry: Entry = Object.assign(base, { workspace: prepare(base) });
+    opened.set(key, entry);
+    // A failed scan must not fail for ever.
+    entry.workspace.catch(() => {
+      if (opened.get(key) === entry) opened.delete(key);
+    });
+    return entry;
+  }
+
+  /** Moves the files of a plain workspace into a sized file system. Its operations wait meanwhile. */
+  async function makeSized(entry: Entry, { growth, quota }: Growth): Promise<void> {
+    const { home, tree } = entry;
+    await tree.turnstile.alone(async () => {
+      if (tree.closed) throw new WorkspaceError('ENOENT', 'open', '/workspace');
+      const share = disk.open(home.unfinished);
+      try {
+        share.promise(tree.used.bytes + tree.used.files * 4096 + growth.bytes);
+        const inodes = tree.used.files + growth.files + SPARE_INODES;
+        await migrate(home, { guest, bytes: imageBytes(quota, tree.used), inodes });
+      } catch (error) {
+        await unmount(home.mountPoint).catch(() => {});
+        await cleanHome(home);
+        throw error;
+      } finally {
+        share.close();
       }
-      return entry.workspace;
+      openVolume(entry);
+    });
+    await entry.volume?.count();
+    // What is left of it is removed at the next start.
+    void dropPlain(home).catch(() => {});
+  }
+
+  return {
+    open: async (owner) => enter(owner).workspace,
+
+    async attach(owner, target, growth) {
+      const entry = enter(owner);
+      await entry.workspace;
+      return entry.turns(async () => {
+        if (entry.volume === undefined) await makeSized(entry, growth);
+        return (entry.volume as Volume).attach(target, growth);
+      });
+    },
+
+    canMount: () => probeMounting(root),
+    mountProbe,
+
+    async close() {
+      closed = true;
+      await Promise.all([...opened.values()].map((entry) => entry.turns(async () => entry.volume?.close())));
+      // What an earlier life of this service left and nobody opened in this one.
+      for (const { point } of readMounts().filter(({ point }) => point.startsWith(`${root}/`))) await unmount(point);
     },
 
     async forget(owner) {
@@ -135,6 +207,9 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
       const entry = opened.get(key);
       if (entry !== undefined) entry.tree.closed = true;
       opened.delete(key);
+      await entry?.turns(async () => entry.volume?.close());
+      // Also of an earlier life of this process that ended too early to unmount it.
+      if (isSized(homeAt(path))) await unmount(homeAt(path).mountPoint);
       const rubbishPath = `${root}/${RUBBISH}`;
       mkdirSync(rubbishPath, { recursive: true, mode: 0o700 });
       if (existsSync(path)) {
@@ -164,28 +239,4 @@ function flushFolders(paths: string[]): void {
       closeSync(fd);
     }
   }
-}
-
-/** `checkSpace` throws when nothing may grow: removals and renames go on. */
-function workspaceOf(tree: Tree, checkSpace: () => void): Workspace {
-  const growing = async <T>(work: () => Promise<T>): Promise<T> => {
-    checkSpace();
-    return work();
-  };
-  return {
-    stat: async (path) => statEntry(tree, path),
-    list: (path) => list(tree, path),
-    walk: (path) => walk(tree, path),
-    open: async (path) => openFile(tree, path),
-    write: (path, source, options) => growing(() => replaceFile(tree, path, source, options)),
-    append: (path, bytes, options) => growing(() => append(tree, path, bytes, options)),
-    writeRange: (path, offset, bytes, options) => growing(() => writeRange(tree, path, offset, bytes, options)),
-    truncate: (path, size, options) => truncate(tree, path, size, options),
-    mkdir: (path, options) => growing(() => mkdir(tree, path, options)),
-    remove: (path, options) => remove(tree, path, options),
-    rename: (from, to, options) => rename(tree, from, to, options),
-    copy: (from, to, options) => growing(() => copyFile(tree, from, to, options)),
-    sync: (paths) => syncPaths(tree, paths),
-    usage: () => ({ ...tree.used }),
-  };
 }

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, renameSync, unlinkSync, write as writeCallback } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  read as readCallback,
+  renameSync,
+  unlinkSync,
+  write as writeCallback,
+} from 'node:fs';
 import { promisify } from 'node:util';
 import { CordonError } from '../errors.ts';
 import { type FileStat, fileStat } from './file-stat.ts';
@@ -8,9 +17,10 @@ import { kindOf, refuseForeign } from './gate.ts';
 import { type GuestPath, parseGuestPath } from './guest-path.ts';
 import { enterOrMake, type Made, probe, startMaking } from './make-directories.ts';
 import { openFile } from './read-file.ts';
-import { assertOpen, type Charged, charge, type Tree, translatedAsync } from './tree.ts';
+import { assertOpen, BLOCK, type Charged, charge, type Tree, translatedAsync, within } from './tree.ts';
 import { translated, WorkspaceError } from './workspace-error.ts';
 
+const readAt = promisify(readCallback);
 const writeAt = promisify(writeCallback);
 
 /** Bytes, or a stream of them. */
@@ -56,36 +66,77 @@ export async function replaceFile(tree: Tree, path: string, source: Source, opti
   const { durable = true, maxBytes = Number.POSITIVE_INFINITY } = options;
   const chunks = source instanceof Uint8Array ? [source] : source;
   if (source instanceof Uint8Array && source.length > maxBytes) throw tooLarge(target, maxBytes);
-  const before = checkTarget(tree, target, options);
   const held = charge(tree, options);
-  let temporary: { fd: number; path: string } | undefined;
+  let temporary: Temporary | undefined;
+  let written = 0;
+  /** What the containers' room was spared, and what of it is on disk in the end. */
+  let lent = 0;
+  let stored = 0;
+  const lend = (bytes: number, files: number) => {
+    if (tree.sized === undefined) return;
+    tree.sized.lend(bytes, files);
+    lent += bytes;
+  };
   try {
-    held.reach(source instanceof Uint8Array ? Math.max(0, source.length - before.bytes) : 0, before.missing);
-    temporary = translated('open', target.text, () => openTemporary(tree));
-    let written = 0;
+    const before = await within(tree, () => {
+      const found = checkTarget(tree, target, options);
+      held.reach(source instanceof Uint8Array ? Math.max(0, source.length - found.bytes) : 0, found.missing);
+      lend((found.missing + 1) * BLOCK, Math.max(1, found.missing));
+      temporary = translated('open', target.text, () => openTemporary(tree));
+      return found;
+    });
+    // Outside of the turnstile: a slow upload must not keep anything waiting.
     for await (const chunk of chunks) {
+      if (written + chunk.length > maxBytes) throw tooLarge(target, maxBytes);
+      held.reach(Math.max(0, written + chunk.length - before.bytes), before.missing);
+      lend(chunk.length, 0);
       written += chunk.length;
-      if (written > maxBytes) throw tooLarge(target, maxBytes);
-      held.reach(Math.max(0, written - before.bytes), before.missing);
-      const { fd } = temporary;
+      const { fd } = temporary as unknown as Temporary;
       await translatedAsync('write', target.text, () => writeFully(fd, chunk, null));
     }
-    tree.stamp(temporary.fd);
-    const { fd } = temporary;
-    if (durable) await translatedAsync('fsync', target.text, () => fsync(fd));
-    const made = startMaking(tree, 'open', target.text);
-    try {
-      const created = commit(tree, target, temporary, written, options, held, made);
-      const stat = fileStat(fstatSync(fd, { bigint: true }));
-      if (durable) await flushDirectories(made.opened, 'open', target.text);
-      return { stat, created };
-    } finally {
-      for (const directory of made.opened) tree.gate.close(directory);
-    }
+    return await within(tree, async () => {
+      const before = temporary as Temporary;
+      if (before.folder !== tree.incomingPath) lend(written + BLOCK, 1);
+      temporary = await followMove(tree, before, target, written);
+      const { fd } = temporary;
+      tree.stamp(fd);
+      if (durable) await translatedAsync('fsync', target.text, () => fsync(fd));
+      const made = startMaking(tree, 'open', target.text);
+      try {
+        const created = commit(tree, target, temporary, written, options, held, made);
+        const stat = fstatSync(fd, { bigint: true });
+        stored = Number(stat.blocks) * 512 + made.count * BLOCK;
+        if (durable) await flushDirectories(made.opened, 'open', target.text);
+        return { stat: fileStat(stat), created };
+      } finally {
+        for (const directory of made.opened) tree.gate.close(directory);
+      }
+    });
   } finally {
     held.release();
     if (temporary !== undefined) dropTemporary(temporary);
+    tree.sized?.lend(stored - lent, 0);
   }
+}
+
+/** The agent's files moved during the upload: what has arrived is copied after them. */
+async function followMove(tree: Tree, old: Temporary, target: GuestPath, bytes: number): Promise<Temporary> {
+  if (old.folder === tree.incomingPath) return old;
+  const moved = translated('open', target.text, () => openTemporary(tree));
+  try {
+    const piece = Buffer.allocUnsafeSlow(1024 * 1024);
+    for (let done = 0; done < bytes; ) {
+      const { bytesRead } = await readAt(old.fd, piece, 0, piece.length, done);
+      if (bytesRead === 0) throw new WorkspaceError('ENOENT', 'open', target.text);
+      await translatedAsync('write', target.text, () => writeFully(moved.fd, piece.subarray(0, bytesRead), null));
+      done += bytesRead;
+    }
+  } catch (error) {
+    dropTemporary(moved);
+    throw error;
+  }
+  dropTemporary(old);
+  return moved;
 }
 
 /** Whether it may be written, as things stand now: what is refused is refused before the upload. */
@@ -123,6 +174,7 @@ function commit(
     enterOrMake(tree, parts.slice(0, -1), Math.max(0, now.missing - 1), 'open', text, made);
     const old = tree.gate.look(made.directory, name);
     translated('open', text, () => renameSync(temporary.path, tree.gate.at(made.directory, name)));
+    if (old !== undefined) tree.sized?.lend(-Number(old.blocks) * 512, 0);
     held.settle(bytes - (old === undefined ? 0 : tree.writers.removed(old)), made.count + (old === undefined ? 1 : 0));
     return old === undefined;
   } catch (error) {
@@ -131,14 +183,24 @@ function commit(
   }
 }
 
-function openTemporary(tree: Tree): { fd: number; path: string } {
-  assertOpen(tree, 'open', '/workspace');
-  const path = `${tree.incomingPath}/${randomBytes(12).toString('hex')}`;
-  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  return { fd: openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), path };
+interface Temporary {
+  fd: number;
+  path: string;
+  /** Where it was made. */
+  folder: string;
 }
 
-function dropTemporary({ fd, path }: { fd: number; path: string }): void {
+function openTemporary(tree: Tree): Temporary {
+  assertOpen(tree, 'open', '/workspace');
+  const folder = tree.incomingPath;
+  const path = `${folder}/${randomBytes(12).toString('hex')}`;
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  tree.sized?.own(fd);
+  return { fd, path, folder };
+}
+
+function dropTemporary({ fd, path }: Temporary): void {
   closeSync(fd);
   try {
     unlinkSync(path);
@@ -161,7 +223,7 @@ export interface CopyOptions extends Charged {
 
 /** Copies one file; atomic as a write. Errors: as for reading the one and writing the other. */
 export async function copyFile(tree: Tree, from: string, to: string, options: CopyOptions): Promise<Written> {
-  const file = openFile(tree, from);
+  const file = await within(tree, () => openFile(tree, from));
   async function* chunks() {
     const step = 1024 * 1024;
     for (let offset = 0; offset < file.stat.bytes; offset += step) yield await file.read({ offset, length: step });

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { type FileStat, fileStat } from './file-stat.ts';
 import { flushDirectories, fsync } from './flush.ts';
 import { parseGuestPath } from './guest-path.ts';
-import { type Charged, charge, inParent, openDirectory, type Tree, translatedAsync } from './tree.ts';
+import { BLOCK, type Charged, charge, inParent, openDirectory, type Tree, translatedAsync } from './tree.ts';
 import { WorkspaceError } from './workspace-error.ts';
 import { writeFully } from './write-file.ts';
 
@@ -65,7 +65,11 @@ function createEmpty(tree: Tree, path: string, bytes: number, options: AppendOpt
     const held = charge(tree, options);
     held.reach(bytes, 1);
     try {
-      closeSync(openSync(tree.gate.at(parent, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK, 0o600));
+      tree.sized?.lend(0, 1);
+      const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK;
+      const fd = openSync(tree.gate.at(parent, name), flags, 0o600);
+      tree.sized?.own(fd);
+      closeSync(fd);
       held.settle(0, 1);
       return true;
     } finally {
@@ -90,16 +94,22 @@ async function change(
   try {
     return await tree.writers.alone(stat, async (entry) => {
       const { size, apply } = plan(entry.counted);
-      const { etag: etagBefore } = fileStat(fstatSync(fd, { bigint: true }));
+      const before = fstatSync(fd, { bigint: true });
+      const { etag: etagBefore } = fileStat(before);
+      let lent = 0;
       const held = charge(tree, options);
       held.reach(Math.max(0, size - entry.counted), 0);
       try {
+        lent = Math.max(0, size - entry.counted) + BLOCK;
+        tree.sized?.lend(lent, 0);
         await translatedAsync(syscall, text, () => apply(fd));
         tree.stamp(fd);
         if (options.durable !== false) await translatedAsync('fsync', text, () => fsync(fd));
       } finally {
         // Also after a failure in the middle: what is on disk is what counts.
-        const now = Number(fstatSync(fd, { bigint: true }).size);
+        const after = fstatSync(fd, { bigint: true });
+        const now = Number(after.size);
+        tree.sized?.lend(Number(after.blocks - before.blocks) * 512 - lent, 0);
         held.settle(entry.gone ? 0 : now - entry.counted, 0);
         entry.counted = now;
       }
