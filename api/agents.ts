@@ -1,4 +1,5 @@
 import type { Agent } from '../runtime/agent/agents.ts';
+import { containerRuntimes, driverKinds } from '../runtime/agent/sandbox-choice.ts';
 import { notFound } from '../runtime/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { created, json, noContent } from './answer.ts';
@@ -17,6 +18,9 @@ const agent = z
     limits: limits.some,
     quotas: quotas.full,
     metadata,
+    driver: z.enum(driverKinds).optional().openapi({ description: 'Of runs that name none' }),
+    image: z.string().optional().openapi({ description: 'Of container runs that name none' }),
+    runtime: z.enum(containerRuntimes).optional().openapi({ description: 'Of its containers' }),
     createdAt: timestamp,
     updatedAt: timestamp,
   })
@@ -29,6 +33,9 @@ const agentInput = z
     limits: limits.some.optional(),
     quotas: quotas.some.optional(),
     metadata: metadata.optional(),
+    driver: z.enum(driverKinds).optional(),
+    image: z.string().min(1).max(255).optional(),
+    runtime: z.enum(containerRuntimes).optional(),
   })
   .openapi('AgentInput');
 
@@ -38,6 +45,9 @@ const agentPatch = z
     limits: limits.patch.nullable().optional(),
     quotas: quotas.patch.nullable().optional(),
     metadata: z.record(z.string().min(1).max(64), z.string().max(512).nullable()).nullable().optional(),
+    driver: z.enum(driverKinds).nullable().optional(),
+    image: z.string().min(1).max(255).nullable().optional(),
+    runtime: z.enum(containerRuntimes).nullable().optional(),
   })
   .openapi('AgentPatch');
 

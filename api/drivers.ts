@@ -9,9 +9,33 @@ const driverReport = z
     driver: z.enum(drivers),
     available: z.boolean(),
     reason: z.string().optional(),
+    warnings: z.array(z.string()).optional(),
     languages: z.array(z.object({ language: z.enum(languages), version: z.string() })),
     walls: z.array(z.object({ name: z.string(), stands: z.boolean(), detail: z.string() })),
     sandboxes: z.object({ workers: z.number().int(), blankWorkers: z.number().int(), running: z.number().int() }),
+    engine: z
+      .object({
+        address: z.string(),
+        version: z.string().optional(),
+        apiVersion: z.string().optional(),
+        rootless: z.boolean().optional(),
+        usernsRemap: z.boolean().optional(),
+      })
+      .optional(),
+    runtimes: z
+      .array(z.object({ name: z.string(), usable: z.boolean(), isDefault: z.boolean(), detail: z.string() }))
+      .optional(),
+    images: z
+      .array(
+        z.object({
+          name: z.string(),
+          tag: z.string(),
+          languages: z.array(z.enum(languages)),
+          versions: z.record(z.string(), z.string()),
+        }),
+      )
+      .optional(),
+    missingImages: z.array(z.object({ name: z.string(), why: z.string() })).optional(),
   })
   .openapi('Driver');
 

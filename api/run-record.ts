@@ -16,6 +16,7 @@ export const runRecord = z
     agent: z.string(),
     language: z.enum(languages),
     driver: z.enum(drivers),
+    image: z.string().optional().openapi({ description: 'Of a container run' }),
     status: z.enum(runStatuses),
     result: anyJson.optional().openapi({ description: 'Absent when the program gave no value' }),
     resultType: z.string().optional().openapi({ description: 'What the value was, where JSON is not exactly it' }),

@@ -1,6 +1,7 @@
 /** What a caller may ask of a run, and the checks that turn it into a `RunRequest`. */
 import type { Agents } from '../runtime/agent/agents.ts';
 import { runLimits } from '../runtime/agent/quotas.ts';
+import { type AgentSandbox, checkImage } from '../runtime/agent/sandbox-choice.ts';
 import type { Config } from '../runtime/config.ts';
 import { CordonError, fieldError } from '../runtime/errors.ts';
 import type { Json } from '../runtime/json.ts';
@@ -38,6 +39,7 @@ export type RunBody = z.infer<typeof runBody>;
 
 interface Parts {
   config: Pick<Config, 'codeBytes' | 'inputBytes' | 'requestFilesBytes'>;
+  images: readonly string[];
   agents: Pick<Agents, 'get'>;
   drivers(): DriverReport[];
 }
@@ -52,18 +54,21 @@ export async function readRunRequest(parts: Parts, tenant: string, body: RunBody
   if (codeBytes > parts.config.codeBytes) throw tooLarge('code', codeBytes, parts.config.codeBytes);
   checkInput(input, parts.config.inputBytes);
   const files = readFiles(body.files, parts.config.requestFilesBytes);
-  const driver = chooseDriver(body);
-  const { limits } = await parts.agents.get({ tenant, agent });
-  requireDriver(parts.drivers(), driver, language);
+  const owner = await parts.agents.get({ tenant, agent });
+  const driver = chooseDriver(body, owner);
+  const reports = parts.drivers();
+  requireDriver(reports, driver, language);
+  const image = driver === 'container' ? chooseImage(parts.images, reports, body, owner) : undefined;
   return {
     tenant,
     agent,
     language,
     driver,
+    ...(image !== undefined && { image }),
     code,
     input,
     files,
-    limits: runLimits(limits, body.limits as Partial<Limits>),
+    limits: runLimits(owner.limits, body.limits as Partial<Limits>),
     metadata,
   };
 }
@@ -103,10 +108,35 @@ function checkedPath(path: string, field: string): string {
   return place.text;
 }
 
-function chooseDriver({ driver, language, image }: RunBody): DriverKind {
-  const chosen = driver ?? (language === 'shell' || image !== undefined ? 'container' : 'isolate');
+function chooseDriver({ driver, language, image }: RunBody, agent: AgentSandbox): DriverKind {
+  const only = language === 'shell' || image !== undefined ? 'container' : undefined;
+  const chosen = driver ?? only ?? agent.driver ?? 'isolate';
   if (image !== undefined && chosen !== 'container') throw fieldError('image', 'is only for the container driver');
   return chosen;
+}
+
+/** What the run names, else what its agent does, if that has the language; undefined: the usual one. */
+function chooseImage(
+  allowed: readonly string[],
+  reports: DriverReport[],
+  { image, language }: RunBody,
+  agent: AgentSandbox,
+): string | undefined {
+  const images = reports.find(({ driver }) => driver === 'container')?.images ?? [];
+  const runs = (name: string) => images.some((one) => one.name === name && one.languages.includes(language));
+  if (image === undefined) return agent.image !== undefined && runs(agent.image) ? agent.image : undefined;
+  const name = checkImage(image, allowed);
+  if (runs(name)) return name;
+  const here = images.filter((one) => one.languages.includes(language)).map((one) => one.name);
+  if (images.some((one) => one.name === name))
+    throw fieldError('image', `has no ${language}; those that have: ${here.join(', ')}`);
+  throw new CordonError(
+    'driver_unavailable',
+    `The image ${name} is not there. GET /v1/drivers says why to an operator.`,
+    {
+      retryAfterSeconds: 60,
+    },
+  );
 }
 
 function requireDriver(reports: DriverReport[], kind: DriverKind, language: Language) {

@@ -37,6 +37,12 @@ function oneOf<const T extends string>(...allowed: T[]) {
   };
 }
 
+function engineAddress(value: string): string {
+  if (value === 'none' || /^unix:\/\/\/./.test(value)) return value;
+  if (URL.canParse(value) && new URL(value).protocol === 'tcp:' && new URL(value).hostname !== '') return value;
+  throw new Error('must be unix:///path, tcp://host:port or none');
+}
+
 const setting = <T>(
   env: string,
   defaultValue: T,
@@ -144,6 +150,43 @@ export const settings = {
     text,
     'folder with Python packages that guests may import, filled by `npm run python:add`',
   ),
+  engine: setting(
+    'CORDON_ENGINE',
+    'unix:///var/run/docker.sock',
+    engineAddress,
+    'where the container engine listens; `none`: there are no containers here',
+  ),
+  containerRuntime: setting(
+    'CORDON_CONTAINER_RUNTIME',
+    'auto' as 'auto' | 'runc' | 'gvisor',
+    oneOf('auto', 'runc', 'gvisor'),
+    '`auto`: gVisor where its self-test passes, else runc',
+  ),
+  containerImages: setting(
+    'CORDON_CONTAINER_IMAGES',
+    [] as string[],
+    list,
+    'further images that runs and agents may name, made from the images of Cordon',
+  ),
+  warmContainers: setting(
+    'CORDON_WARM_CONTAINERS',
+    1,
+    integer(0, 100),
+    'blank containers kept ready of each image of Cordon',
+  ),
+  maxContainers: setting(
+    'CORDON_MAX_CONTAINERS',
+    Math.max(8, cores * 4),
+    integer(1, 1000),
+    'containers at once, warm ones included; further runs wait',
+  ),
+  containerRamBytes: setting(
+    'CORDON_CONTAINER_RAM_BYTES',
+    Math.max(GiB, Math.floor(totalmem() / 2)),
+    integer(256 * 1024 * 1024, 1024 * GiB),
+    'sum of `ramBytes` of the containers at once; further runs wait',
+  ),
+  containerCpus: setting('CORDON_CONTAINER_CPUS', 1, integer(1, 1024), 'CPU cores that one container can use'),
   bodyBytes: setting(
     'CORDON_BODY_BYTES',
     64 * 1024 * 1024,

@@ -1,5 +1,4 @@
 /** Assembles the execution core. The one module that `api/` calls. */
-import { join } from 'node:path';
 import { createQueue } from './admission/queue.ts';
 import { createRate } from './admission/rate.ts';
 import { type Agents, createAgents } from './agent/agents.ts';
@@ -11,19 +10,19 @@ import { type Config, readVersion } from './config.ts';
 import { CordonError } from './errors.ts';
 import { createMemory, type Memory } from './memory/memory.ts';
 import { createFileLocks } from './run/file-locks.ts';
-import { createGuestFiles } from './run/guest-files.ts';
-import { createGuestMemory } from './run/guest-memory.ts';
 import { createIdempotency, type Idempotency } from './run/idempotency.ts';
 import { createJsPackages } from './run/js-packages.ts';
 import type { LiveRun } from './run/live-run.ts';
+import { createOpenGuest } from './run/open-guest.ts';
 import { createPythonPackages } from './run/python-packages.ts';
 import { recoverRuns } from './run/recover.ts';
 import { sweepRuns } from './run/retention.ts';
 import { createRunStore } from './run/run-store.ts';
 import { createRuns, type Runs } from './run/runs.ts';
 import type { SubmitDeps } from './run/submit.ts';
-import type { Driver, DriverReport, Owner, StopCause } from './sandbox/driver.ts';
-import { createIsolateDriver } from './sandbox/isolate/isolate-driver.ts';
+import { imageNames } from './sandbox/container/image-names.ts';
+import type { Driver, DriverReport, Owner, SandboxChoice, StopCause } from './sandbox/driver.ts';
+import { startDrivers } from './sandbox/drivers.ts';
 import { openDataDir } from './store/data-dir.ts';
 import { openStore } from './store/lmdb-store.ts';
 import type { Log } from './telemetry/log.ts';
@@ -57,6 +56,8 @@ export interface Runtime {
   /** Errors: not_found when the agent does not exist. */
   workspace(owner: Owner): Promise<Workspace>;
   drivers(): DriverReport[];
+  /** Names of images that callers may use. */
+  images: readonly string[];
   readiness(): Readiness;
   /** Prometheus text. */
   metrics(): Promise<string>;
@@ -69,38 +70,65 @@ export interface RuntimeDeps {
   telemetry: Telemetry;
   /** The embedded driver; tests of the tests pass one with a wall left out. */
   isolateDriver?: Driver;
+  /** Uses gVisor although its self-test fails: for tests. */
+  trustRuntime?: boolean;
 }
 
 const SWEEP_EVERY_MS = 60_000;
 
 /** Opens the data directory, proves the walls, recovers what a crash left. Errors: LockedError, FormatError, bad settings. */
-export async function createRuntime(config: Config, { log, telemetry, isolateDriver }: RuntimeDeps): Promise<Runtime> {
+export async function createRuntime(
+  config: Config,
+  { log, telemetry, isolateDriver, trustRuntime = false }: RuntimeDeps,
+): Promise<Runtime> {
   const clock = systemClock;
   const dataDir = await openDataDir(config.dataDir);
   const { durability, minimumFreeBytes } = config;
+  const workspaces = createWorkspaces({ root: dataDir.workspacesDir, minimumFreeBytes });
   // Proving the walls takes longest: the store opens meanwhile.
-  const startingDriver = isolateDriver ? Promise.resolve(isolateDriver) : startDriver(config, log);
-  startingDriver.catch(() => {});
+  const startingDrivers = startDrivers({
+    config,
+    log,
+    workspaces,
+    installation: dataDir.installation,
+    containersDir: dataDir.containersDir,
+    trustRuntime,
+    ...(isolateDriver ? { isolateDriver } : {}),
+  });
+  startingDrivers.catch(() => {});
   const store = await openStore({ dir: dataDir.storeDir, durability, minimumFreeBytes });
   const tenants = createTenants({ store, clock });
   const keys = createKeys({ store, clock });
-  const agents = createAgents({ store, clock });
+  const images = [...imageNames, ...config.containerImages];
+  const agents = createAgents({ store, clock, images });
   await tenants.ensureDefault();
   await keys.ensureFirst({ adminKey: config.adminKey, file: dataDir.adminKeyFile });
 
   const memory = createMemory({ store, clock });
-  const workspaces = createWorkspaces({ root: dataDir.workspacesDir, minimumFreeBytes });
   const idempotency = createIdempotency({ store, clock });
   const queue = createQueue({ turns: config.maxRunning, resident: config.maxResident });
   const rate = createRate(clock);
   const liveRuns = new Map<string, LiveRun>();
   const drainedNow = Promise.withResolvers<undefined>();
   const runStore = createRunStore(store);
-  const driver = await startingDriver;
-  for (const wall of driver.report().walls)
+  const drivers = await startingDrivers;
+  const isolates = drivers.of('isolate');
+  for (const wall of isolates.report().walls)
     if (!wall.stands) log.warn({ wall: wall.name, detail: wall.detail }, 'a wall does not stand on this machine');
-  const { available, reason } = driver.report();
+  const { available, reason } = isolates.report();
   if (!available) log.error({ reason }, 'no run will be started');
+
+  const openGuest = createOpenGuest({ agents, workspaces, memory, locks: createFileLocks(), log });
+
+  async function chooseSandbox({ record }: LiveRun): Promise<SandboxChoice> {
+    const owner: Owner = { tenant: record.tenant, agent: record.agent };
+    const { runtime } = await agents.get(owner);
+    return {
+      ...(record.image === undefined ? {} : { image: record.image }),
+      ...(runtime === undefined ? {} : { runtime }),
+      workspaceUsed: (await workspaces.open(owner)).usage(),
+    };
+  }
 
   const submitDeps: SubmitDeps = {
     store,
@@ -109,7 +137,7 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
     rate,
     clock,
     log,
-    driver,
+    driver: drivers.of,
     runStore,
     idempotency,
     telemetry,
@@ -122,26 +150,10 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
       python: createPythonPackages(config.pythonPackages, log),
     },
     open: openGuest,
+    choice: chooseSandbox,
   };
-  const locks = createFileLocks();
   const runs = createRuns(submitDeps);
   await recoverRuns(submitDeps);
-
-  /** What of the agent a run works with. */
-  async function openGuest(live: LiveRun) {
-    const { record } = live;
-    const owner: Owner = { tenant: record.tenant, agent: record.agent };
-    const { quotas } = await agents.get(owner);
-    const workspace = await workspaces.open(owner);
-    const onFault = (error: unknown) => log.error({ runId: record.id, error }, 'a host call failed');
-    const quota = { bytes: quotas.workspaceBytes, files: quotas.workspaceFiles };
-    const onWrite = (key: string, revision: number | null) =>
-      void live.events.append('memory_write', { key, revision });
-    return {
-      files: createGuestFiles({ workspace, limits: record.limits, quota, locks: locks.open(owner), onFault }),
-      memory: createGuestMemory({ memory, owner, quotaBytes: quotas.memoryBytes, onWrite, onFault }),
-    };
-  }
 
   async function stopRuns(belongs: (live: LiveRun) => boolean, cause: StopCause): Promise<void> {
     const stopped = [...liveRuns.values()].filter(belongs);
@@ -162,7 +174,7 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
     try {
       const cause: StopCause = { status: 'cancelled', error: { name: 'Cancelled', message: 'the agent was deleted' } };
       await stopRuns(({ record }) => record.tenant === owner.tenant && record.agent === owner.agent, cause);
-      await driver.forget(owner);
+      await drivers.forget(owner);
       rate.forget(key);
       await workspaces.forget(owner);
       await memory.forget(owner);
@@ -209,8 +221,8 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
   telemetry.metrics.observe({
     queuedRuns: () => queue.length,
     runningRuns: () => queue.resident,
-    workers: () => driver.report().sandboxes.workers,
-    blankWorkers: () => driver.report().sandboxes.blankWorkers,
+    workers: () => drivers.counts().workers,
+    blankWorkers: () => drivers.counts().blankWorkers,
     storeBytes: () => store.sizeBytes(),
   });
 
@@ -241,10 +253,11 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
       return workspaces.open(owner);
     },
 
-    drivers: () => [driver.report()],
+    drivers: drivers.reports,
+    images,
 
     readiness() {
-      const report = driver.report();
+      const report = isolates.report();
       const checks = [
         { name: 'accepting', ok: !closing, detail: closing ? 'draining' : 'runs are accepted' },
         { name: 'isolate driver', ok: report.available, detail: report.reason ?? 'required walls stand' },
@@ -271,22 +284,10 @@ export async function createRuntime(config: Config, { log, telemetry, isolateDri
       };
       await stopRuns((live) => live.placed, cause);
       drainedNow.resolve(undefined);
-      await driver.close();
+      await drivers.close();
+      await workspaces.close();
       await store.close();
       await dataDir.close();
     },
   };
 }
-
-const startDriver = (config: Config, log: Log): Promise<Driver> =>
-  createIsolateDriver({
-    requireWalls: config.requireWalls,
-    blankWorkers: config.blankWorkers,
-    maxWorkers: config.maxWorkers,
-    workersPerAgent: config.workersPerAgent,
-    workerIdleMs: config.workerIdleMs,
-    workerRamBytes: config.workerRamBytes,
-    pythonRamBytes: config.pythonRamBytes,
-    cacheFolder: join(config.dataDir, 'cache'),
-    onWorkerLost: (detail) => log.warn({ detail }, 'a worker process was lost'),
-  });

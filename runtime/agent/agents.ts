@@ -9,8 +9,9 @@ import { checkName, checkObject, checkSlug, isSlug } from './checks.ts';
 import { checkMetadata, type Metadata } from './metadata.ts';
 import { checkLimits, checkQuotas, fillQuotas, type Quotas } from './quotas.ts';
 import { defaultAgent } from './roles.ts';
+import { type AgentSandbox, changeSandbox } from './sandbox-choice.ts';
 
-export interface Agent {
+export interface Agent extends AgentSandbox {
   id: string;
   tenant: string;
   name: string;
@@ -24,7 +25,7 @@ export interface Agent {
 }
 
 /** Unchecked, as callers send it. */
-export interface AgentInput {
+export interface AgentInput extends Partial<Record<keyof AgentSandbox, unknown>> {
   id: unknown;
   name?: unknown;
   limits?: unknown;
@@ -33,7 +34,7 @@ export interface AgentInput {
 }
 
 /** JSON Merge Patch (RFC 7396): what is absent stays; null takes a name, limit, quota or entry back to its default. */
-export type AgentPatch = Partial<Record<'name' | 'limits' | 'quotas' | 'metadata', unknown>>;
+export type AgentPatch = Partial<Record<'name' | 'limits' | 'quotas' | 'metadata' | keyof AgentSandbox, unknown>>;
 
 export interface Agents {
   /** Errors: CordonError `validation_failed`, `already_exists`, `not_found` (the tenant). */
@@ -55,6 +56,7 @@ interface AgentRecord {
   limits: Partial<Limits>;
   quotas: Partial<Quotas>;
   metadata: Metadata;
+  sandbox?: AgentSandbox;
   createdMs: number;
   updatedMs: number;
 }
@@ -68,7 +70,14 @@ const ageKey = ({ tenant, agent }: Owner, createdMs: number) => ['agent-age', te
 
 const CACHED = 10_000;
 
-export function createAgents({ store, clock }: { store: Store; clock: Clock }): Agents {
+export interface AgentsDeps {
+  store: Store;
+  clock: Clock;
+  /** Names of images that the operator allows. */
+  images?: readonly string[];
+}
+
+export function createAgents({ store, clock, images = [] }: AgentsDeps): Agents {
   const cache = new Map<string, Agent>();
   let changes = 0;
   store.watch(['agent'], (key) => {
@@ -85,6 +94,7 @@ export function createAgents({ store, clock }: { store: Store; clock: Clock }): 
         limits: input.limits === undefined ? {} : checkLimits(input.limits),
         quotas: input.quotas === undefined ? {} : checkQuotas(input.quotas),
         metadata: input.metadata === undefined ? {} : checkMetadata(input.metadata),
+        sandbox: changeSandbox({}, input, images),
         createdMs: now,
         updatedMs: now,
       };
@@ -136,6 +146,7 @@ export function createAgents({ store, clock }: { store: Store; clock: Clock }): 
         if (limits !== undefined) record.limits = checkLimits(merge(record.limits, limits, 'limits'));
         if (quotas !== undefined) record.quotas = checkQuotas(merge(record.quotas, quotas, 'quotas'));
         if (metadata !== undefined) record.metadata = checkMetadata(merge(record.metadata, metadata, 'metadata'));
+        record.sandbox = changeSandbox(record.sandbox ?? {}, patch, images);
         tx.put(agentKey(owner), record);
         return toAgent(owner, record);
       });
@@ -189,6 +200,7 @@ function toAgent({ tenant, agent }: Owner, record: AgentRecord): Agent {
     limits: Object.freeze(record.limits),
     quotas: Object.freeze(fillQuotas(record.quotas)),
     metadata: Object.freeze(record.metadata),
+    ...record.sandbox,
     createdAt: isoTime(record.createdMs),
     updatedAt: isoTime(record.updatedMs),
   });

@@ -3,10 +3,19 @@
 import type { Place } from '../admission/queue.ts';
 import { type Clock, isoTime } from '../clock.ts';
 import { CordonError } from '../errors.ts';
-import type { Driver, Outcome, Owner } from '../sandbox/driver.ts';
+import {
+  type Driver,
+  type DriverKind,
+  type Lease,
+  NoSandbox,
+  type Outcome,
+  type Owner,
+  type SandboxChoice,
+} from '../sandbox/driver.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { measureUsage } from '../usage/usage.ts';
+import { WorkspaceError } from '../workspace/workspace-error.ts';
 import type { GuestFiles } from './guest-files.ts';
 import { createGuestHost, type Packages, type RunGuestHost } from './guest-host.ts';
 import type { GuestMemory } from './guest-memory.ts';
@@ -15,14 +24,17 @@ import type { RunRecord } from './record.ts';
 import type { RunStore } from './run-store.ts';
 
 export interface ExecuteDeps {
-  driver: Driver;
+  /** That of the run's kind. Errors: CordonError driver_unavailable. */
+  driver(kind: DriverKind): Driver;
   runStore: RunStore;
   clock: Clock;
   log: Log;
   metrics: Metrics;
   packages: Packages;
   /** The agent's files and memory, bound to this run. */
-  open(live: LiveRun): Promise<{ files: GuestFiles; memory: GuestMemory }>;
+  open(live: LiveRun, lease: Lease): Promise<{ files: GuestFiles; memory: GuestMemory }>;
+  /** What a driver may know of the run besides its limits: its image, and what it has to make room for. */
+  choice(live: LiveRun): Promise<SandboxChoice>;
 }
 
 /** What was measured and shown when the guest ended. */
@@ -59,13 +71,25 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
   const leasing = live.step('lease');
   // Who waits for a sandbox uses no CPU: others may meanwhile.
   const patience = setTimeout(() => place.waiting(true), LEASE_PATIENCE_MS);
-  const lease = await deps.driver.lease(owner, record.limits, live.signal, record.language).finally(() => {
+  const leaseOne = async () =>
+    deps
+      .driver(record.driver)
+      .lease(
+        owner,
+        record.limits,
+        live.signal,
+        record.language,
+        record.driver === 'container' ? await deps.choice(live) : {},
+      );
+  const lease = await leaseOne().finally(() => {
     clearTimeout(patience);
     place.waiting(false);
     leasing.end();
   });
+  let opened: { files: GuestFiles; memory: GuestMemory } | undefined;
   try {
-    const { files, memory } = await deps.open(live);
+    opened = await deps.open(live, lease);
+    const { files, memory } = opened;
     const host = createGuestHost({ live, files, memory, packages: deps.packages, waiting: place.waiting });
     if (request.files.length > 0) {
       live.hurry();
@@ -88,6 +112,15 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
     host.shown.end();
     executing.end({ attributes: { status: outcome.status } });
     return { outcome, ...usage, walls: lease.walls, startedAtMs, host, files, memory };
+  } catch (error) {
+    lease.release();
+    // Whatever came in between: a mounted workspace is given back.
+    await opened?.files
+      .flush()
+      .catch((fault: unknown) =>
+        deps.log.error({ runId: record.id, error: fault }, 'files of a run that never ran could not be flushed'),
+      );
+    throw error;
   } finally {
     lease.release();
   }
@@ -110,6 +143,9 @@ function neverRan(live: LiveRun, error: unknown, log: Log): Ended {
 }
 
 function outcomeOfRefusal(error: unknown): Outcome {
+  if (error instanceof NoSandbox) return error.outcome;
+  // A file of the request cannot stand where it should: something else does, which an earlier run may have left.
+  if (error instanceof WorkspaceError) return { status: 'failed', error: { name: 'Error', message: error.message } };
   if (error instanceof CordonError && error.code === 'quota_exceeded')
     return {
       status: 'limit_exceeded',
@@ -118,8 +154,13 @@ function outcomeOfRefusal(error: unknown): Outcome {
   const message = error instanceof CordonError ? error.message : 'no sandbox could be had';
   return {
     status: 'interrupted',
-    error: { name: error instanceof CordonError ? 'DriverUnavailable' : 'WorkerLost', message },
+    error: { name: refusalName(error), message },
   };
+}
+
+function refusalName(error: unknown): string {
+  if (!(error instanceof CordonError)) return 'WorkerLost';
+  return error.code === 'storage_full' ? 'StorageFull' : 'DriverUnavailable';
 }
 
 const SAVE_EVENTS_EVERY_MS = 1000;

@@ -45,6 +45,8 @@ export interface RunRecord {
   agent: string;
   language: Language;
   driver: DriverKind;
+  /** Of a container run. */
+  image?: string;
   status: RunStatus;
   result?: Json;
   resultType?: string;
@@ -85,6 +87,8 @@ export interface RunRequest {
   agent: string;
   language: Language;
   driver: DriverKind;
+  /** Of a container run; absent: the usual one for the language. */
+  image?: string;
   code: string;
   input: Json | undefined;
   files: RequestFile[];

@@ -118,7 +118,7 @@ export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, receivedAtM
 
 /** A run that was stopped in the queue takes the same way to its record, without a sandbox. */
 function stoppedDriver({ driver }: SubmitDeps): ExecuteDeps['driver'] {
-  return { ...driver, lease: () => Promise.reject(new Error('stopped in the queue')) };
+  return (kind) => ({ ...driver(kind), lease: () => Promise.reject(new Error('stopped in the queue')) });
 }
 
 /** Tenants and agents are slugs: the slash keeps them apart. */
@@ -131,6 +131,7 @@ function newRecord(request: RunRequest, traceId: string, nowMs: number): RunReco
     agent: request.agent,
     language: request.language,
     driver: request.driver,
+    ...(request.image === undefined ? {} : { image: request.image }),
     status: 'queued',
     stdout: '',
     stderr: '',

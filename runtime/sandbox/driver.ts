@@ -81,10 +81,23 @@ export interface Execution {
   stop(cause: StopCause): void;
 }
 
+/** What a run may choose of its sandbox, checked before: names that the operator allows. */
+export interface SandboxChoice {
+  image?: string;
+  runtime?: 'runc' | 'gvisor';
+  /** What the agent's workspace holds now: where it is copied into the sandbox, there must be room for it. */
+  workspaceUsed?: { bytes: number; files: number };
+}
+
 /** A sandbox reserved for one run of one owner. */
 export interface Lease {
   /** The walls that stand around this sandbox, as in the record. */
   readonly walls: string[];
+  /**
+   * A folder of the host: what is mounted here before `execute` is the sandbox's /workspace. Absent: the sandbox reaches
+   * files through its host's calls.
+   */
+  readonly workspaceFolder?: string;
   /** Call once. */
   execute(program: Program, host: GuestHost): Execution;
   /** Gives back a lease that was not executed. */
@@ -104,17 +117,37 @@ export interface DriverReport {
   available: boolean;
   /** Why it is not available, and what to do. */
   reason?: string;
+  /** What the operator should know although it works. */
+  warnings?: string[];
   languages: { language: Language; version: string }[];
   walls: WallReport[];
   sandboxes: { workers: number; blankWorkers: number; running: number };
+  /** Of containers: the engine, the runtimes and images that it has. */
+  engine?: { address: string; version?: string; apiVersion?: string; rootless?: boolean; usernsRemap?: boolean };
+  runtimes?: { name: string; usable: boolean; isDefault: boolean; detail: string }[];
+  images?: { name: string; tag: string; languages: Language[]; versions: Record<string, string> }[];
+  /** Images that should be there, and why they cannot be used. */
+  missingImages?: { name: string; why: string }[];
+}
+
+/** No sandbox could be had, for a cause that the run's record names. */
+export class NoSandbox extends Error {
+  readonly outcome: StopCause;
+  constructor(outcome: StopCause) {
+    super(outcome.error.message);
+    this.outcome = outcome;
+  }
 }
 
 export interface Driver {
   readonly kind: DriverKind;
   readonly languages: readonly Language[];
   report(): DriverReport;
-  /** Reserves a warm sandbox for a program of this language. Errors: CordonError `driver_unavailable`, `walls_missing`. Aborting `signal` rejects. */
-  lease(owner: Owner, limits: Limits, signal: AbortSignal, language: Language): Promise<Lease>;
+  /**
+   * Reserves a warm sandbox for a program of this language. Errors: CordonError `driver_unavailable`, `walls_missing`,
+   * NoSandbox. Aborting `signal` rejects.
+   */
+  lease(owner: Owner, limits: Limits, signal: AbortSignal, language: Language, choice?: SandboxChoice): Promise<Lease>;
   /** The agent is gone: nothing of its sandboxes may remain. */
   forget(owner: Owner): Promise<void>;
   /** Ends every sandbox; resolves when all are gone. */

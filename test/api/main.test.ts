@@ -39,7 +39,14 @@ afterEach(() => {
 function start(env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['api/main.ts'], {
     cwd: root,
-    env: { ...process.env, CORDON_DATA: join(dir, 'data'), CORDON_PORT: '0', CORDON_BLANK_WORKERS: '1', ...env },
+    env: {
+      ...process.env,
+      CORDON_DATA: join(dir, 'data'),
+      CORDON_PORT: '0',
+      CORDON_BLANK_WORKERS: '1',
+      CORDON_ENGINE: 'none',
+      ...env,
+    },
   });
   children.push(child);
   const output = { stdout: '', stderr: '' };

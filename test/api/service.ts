@@ -33,7 +33,13 @@ export async function startService(env: Record<string, string> = {}) {
   const lines: string[] = [];
   const telemetry = await createTelemetry({});
   const open = async () => {
-    const config = readConfig({ CORDON_DATA: dataDir, CORDON_DRAIN_MS: '2000', CORDON_BLANK_WORKERS: '1', ...env });
+    const config = readConfig({
+      CORDON_DATA: dataDir,
+      CORDON_DRAIN_MS: '2000',
+      CORDON_BLANK_WORKERS: '1',
+      CORDON_ENGINE: 'none',
+      ...env,
+    });
     const log = createLog('debug', { write: (line) => lines.push(line) });
     const runtime = await createRuntime(config, { log, telemetry });
     return { runtime, app: createApp({ runtime, log, metrics: telemetry.metrics }) };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   comparisonBars,
+  containerBars,
   type Figures,
   judge as judgeBars,
   pythonBars,
@@ -120,5 +121,32 @@ describe('the bars of Python', () => {
     const results = judgePython([python(3, 2, 200)]);
     expect(results.map(({ holds }) => holds)).toEqual([true, false, true]);
     expect(results[1]?.reason).toBe(`${subjects.isolate} was not measured; ${subjects.pyodide} was not measured`);
+  });
+});
+
+describe('the bars of containers', () => {
+  const first = (exec: number, warm: number, bare: number): Round => ({
+    [subjects.bareExec]: { firstOutputMs: exec },
+    [subjects.warmContainer]: { firstOutputMs: warm },
+    [subjects.bareCold]: { firstOutputMs: bare },
+  });
+  const queued = (succeeded: number): Round => ({ [subjects.queuedRuns]: { succeeded } });
+  const judgeContainers = (rounds: Round[], absent?: Record<string, string>) =>
+    judgeBars({ bars: containerBars, rounds, ...(absent && { absent }) });
+
+  test('are two ratios and a count, held exactly and not beyond', () => {
+    expect(judgeContainers([first(50, 65, 195), queued(50)]).map(({ holds }) => holds)).toEqual([true, true, true]);
+    expect(judgeContainers([first(50, 65.1, 195), queued(49)]).map(({ holds }) => holds)).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  test('say once why there are no figures', () => {
+    const why = Object.fromEntries(Object.values(subjects).map((name) => [name, 'no engine']));
+    expect(judgeContainers([], why).map(({ holds, reason }) => [holds, reason])).toEqual(
+      Array(3).fill([false, 'no engine']),
+    );
   });
 });

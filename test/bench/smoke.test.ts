@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { containersOf, engineAddress, noEngine } from '../sandbox/container/engine.ts';
 
 const root = join(import.meta.dirname, '../..');
 const cache = join(root, 'node_modules', '.cache');
@@ -12,10 +13,13 @@ const foldersOf = (pid: number | undefined): string[] =>
   existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith(`cordon-bench-${pid}-`)) : [];
 
 /** Runs the benchmark; answers its exit code, what it printed and the figures that it wrote. */
-async function bench(args: string[]) {
+async function bench(args: string[], env: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-bench-test-'));
   const file = join(folder, 'figures.json');
-  const child = spawn(process.execPath, ['bench/main.ts', '--quick', '--json', file, ...args], { cwd: root });
+  const child = spawn(process.execPath, ['bench/main.ts', '--quick', '--json', file, ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -58,3 +62,27 @@ test('the part of Python gives every bar of it a figure', { timeout: 180_000 }, 
       expect(perWorkersCpuSecond).toBeGreaterThan(perCpuSecond);
   expect(foldersOf(pid)).toEqual([]);
 });
+
+test('without an engine the part of containers says why, and its bars do not hold', { timeout: 60_000 }, async () => {
+  const { code, output, figures } = await bench(['--only', 'containers', '--check'], { CORDON_ENGINE: 'none' });
+  expect(output).toContain('containers are skipped: CORDON_ENGINE=none');
+  expect(code).toBe(1);
+  expect(figures.bars.map(({ holds, reason }: { holds: boolean; reason: string }) => [holds, reason])).toEqual(
+    Array(3).fill([false, 'CORDON_ENGINE=none']),
+  );
+});
+
+test.skipIf(noEngine !== undefined)(
+  'the part of containers gives every bar of it a figure, and leaves no container',
+  { timeout: 600_000 },
+  async () => {
+    const { code, output, figures, pid } = await bench(['--only', 'containers'], { CORDON_ENGINE: engineAddress });
+    expect(output).toMatch(/cordon, warm container .*\d[\s\S]*8 callers .*\d[\s\S]*base, runc .*\d/);
+    expect(code).toBe(0);
+    for (const { value } of figures.bars) expect(value).toEqual(expect.any(Number));
+    expect(figures.parts.containers.burst).toMatchObject({ succeeded: 50, wrong: [] });
+    for (const installation of figures.parts.containers.installations)
+      expect(await containersOf(installation)).toEqual([]);
+    expect(foldersOf(pid)).toEqual([]);
+  },
+);

@@ -2,6 +2,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { expect, test } from 'vitest';
 import { readConfig, settings } from '../../runtime/config.ts';
+import { containerWallNames } from '../../runtime/sandbox/container/container-probe.ts';
 import { wallNames } from '../../runtime/sandbox/isolate/walls/walls.ts';
 import { codeSpans, readDocument, readTable } from './markdown.ts';
 
@@ -17,6 +18,8 @@ const rules: Record<string, number> = {
     8 * 1024 ** 3,
     Math.max(1024 ** 3, Math.floor(totalmem() / 4)),
   ),
+  '4 x CPU cores, at least 8': Math.max(8, 4 * availableParallelism()),
+  'half of the memory, at least 1 GiB': Math.max(1024 ** 3, Math.floor(totalmem() / 2)),
   'CPU cores, from 1 to 4': Math.min(4, Math.max(1, availableParallelism())),
 };
 
@@ -46,7 +49,8 @@ test.each(entries)('%s: what is taken', (name, { env }) => {
     const [minimum, maximum] = [Number(range[1]), Number(range[2])];
     expect([minimum, maximum].map((number) => taken(String(number)))).toEqual([minimum, maximum]);
     for (const wrong of [minimum - 1, maximum + 1, 1.5, 'x']) expect(taken(String(wrong))).toBe('refused');
-  } else if (env === 'CORDON_REQUIRE_WALLS') expect(codeSpans(values)).toEqual(['all', ...wallNames]);
+  } else if (env === 'CORDON_REQUIRE_WALLS')
+    expect(codeSpans(values)).toEqual(['all', ...wallNames, ...containerWallNames]);
   else if (codeSpans(values).length > 0) {
     for (const choice of codeSpans(values)) expect(taken(choice)).toBe(choice);
     expect(taken('other')).toBe('refused');

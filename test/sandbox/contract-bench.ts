@@ -7,6 +7,8 @@ import { createGuestHost } from '../../runtime/run/guest-host.ts';
 import { createGuestMemory } from '../../runtime/run/guest-memory.ts';
 import { createJsPackages } from '../../runtime/run/js-packages.ts';
 import { createLiveRun } from '../../runtime/run/live-run.ts';
+import { mountFiles } from '../../runtime/run/mounted-files.ts';
+import { inBlocks } from '../../runtime/run/open-guest.ts';
 import { createPythonPackages } from '../../runtime/run/python-packages.ts';
 import type { RunRecord } from '../../runtime/run/record.ts';
 import type { Driver, HostCall, Language, Owner, StopCause } from '../../runtime/sandbox/driver.ts';
@@ -48,7 +50,12 @@ export async function openBench(folder: string, language: Language) {
     const record = { id: runId, limits, createdAt: new Date().toISOString() } as RunRecord;
     const trace = telemetry.startRun({}, { agent: owner, language });
     const live = createLiveRun({ record, request: {} as never, trace, clock: systemClock });
-    const files = createGuestFiles({ workspace, limits, quota: { bytes: 100 * MiB, files: 10_000 } });
+    const quota = { bytes: 100 * MiB, files: 10_000 };
+    const target = lease.workspaceFolder;
+    const files =
+      target === undefined
+        ? createGuestFiles({ workspace, limits: inBlocks({ driver: driver.kind, limits }), quota })
+        : await mountFiles({ workspaces, workspace, owner: who, limits, quota, target, onFault: () => {} });
     const guestMemory = createGuestMemory({ memory, owner: who, quotaBytes: MiB, onWrite: () => {} });
     const host = createGuestHost({
       live,
@@ -75,11 +82,13 @@ export async function openBench(folder: string, language: Language) {
     };
     const deadline = setTimeout(() => execution.stop(timedOut), limits.wallMs);
     const began = performance.now();
-    const ended = execution.done.then(({ outcome, usage }) => {
+    const ended = execution.done.then(async ({ outcome, usage }) => {
       clearTimeout(deadline);
       host.shown.end();
       const at = performance.now();
+      await files.flush();
       return {
+        changed: await files.changed(),
         outcome,
         usage,
         shown,
@@ -92,5 +101,12 @@ export async function openBench(folder: string, language: Language) {
     });
     return { execution, ended, walls: lease.walls };
   }
-  return { start, close: () => store.close() };
+  return {
+    start,
+    workspaces,
+    async close() {
+      await workspaces.close();
+      await store.close();
+    },
+  };
 }

@@ -91,7 +91,11 @@ export function endsContract({ programs, run, withDriver, parts }: ContractParts
     test.each([
       ['while it computes', programs.computes, {}],
       ['while it sleeps', programs.sleeps, { input: 60_000 }],
-      ['while it waits for the host', programs.waitsForHost, { hold: (call: HostCall) => call.op.startsWith('fs.') }],
+      [
+        'while it waits for the host',
+        programs.waitsForHost,
+        { hold: (call: HostCall) => /^(fs|memory)\./.test(call.op) },
+      ],
     ] as [string, string, RunOptions][])('%s ends it soon, with the first cause', async (_when, code, options) => {
       const { execution, ended } = await parts.bench.start(parts.shared, code, { ...options, owner: 'stopped' });
       await sleep(150);

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Driver, Language } from '../../runtime/sandbox/driver.ts';
 import { type ContractBench, type ContractEnd, openBench, type RunOptions } from './contract-bench.ts';
 import { endsContract } from './contract-ends.ts';
@@ -41,8 +41,8 @@ export interface ContractPrograms {
   leavesTraces: string;
   /** Answers the list of what it finds of those. */
   findsTraces: string;
-  /** Throws an error `TypeError: mine` on line 3 of the program, in a function called on line 5. */
-  throwsOnLine3: string;
+  /** Throws an error `TypeError: mine` on line 3 of the program, in a function called on line 5; absent: the language has no such errors. */
+  throwsOnLine3?: string;
   /** Ends the program with exit code 3, and with 0. */
   exits3: string;
   exits0: string;
@@ -56,10 +56,14 @@ export interface DriverUnderTest {
   programs: ContractPrograms;
   /** What is answered, the program, `result` (undefined: none), `resultType`. */
   results: readonly (readonly [what: string, code: string, result: unknown, resultType?: string])[];
-  /** Process ids of all workers of this language now, blank ones included. */
-  workerPids(): number[];
+  /** Process ids of all workers of this language now, blank ones included; of this driver's, where they can be told apart. */
+  workerPids(driver?: Driver): number[];
+  /** What cannot be so here, and why: by the beginning of a test's title. */
+  cannot?: Readonly<Record<string, string>>;
   /** A stack names the place of the failure last, not first. */
   placeLast?: boolean;
+  /** Each run has a sandbox of its own, which ends with it. */
+  oneRunEach?: boolean;
   /** A further language of a driver whose whole contract another one proves: output, results and errors only. */
   brief?: boolean;
 }
@@ -75,15 +79,25 @@ export interface ContractParts {
     bounds?: { maxWorkers: number; blankWorkers: number; workersPerAgent: number },
   ): Promise<T>;
   /** Filled before the first test. */
-  parts: { bench: ContractBench; shared: Driver; language: Language };
+  parts: { bench: ContractBench; shared: Driver; language: Language; oneRunEach: boolean };
 }
 
 export function driverContract(
   name: string,
-  { createDriver, language, programs, results, workerPids, placeLast = false, brief = false }: DriverUnderTest,
+  {
+    createDriver,
+    language,
+    programs,
+    results,
+    workerPids,
+    placeLast = false,
+    oneRunEach = false,
+    brief = false,
+    cannot = {},
+  }: DriverUnderTest,
 ): void {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-contract-'));
-  const parts = { language } as ContractParts['parts'];
+  const parts = { language, oneRunEach } as ContractParts['parts'];
 
   async function withDriver<T>(
     body: (driver: Driver, pids: () => number[]) => Promise<T>,
@@ -92,7 +106,7 @@ export function driverContract(
     const others = new Set(workerPids());
     const driver = await createDriver(bounds);
     try {
-      return await body(driver, () => workerPids().filter((pid) => !others.has(pid)));
+      return await body(driver, () => workerPids(driver).filter((pid) => !others.has(pid)));
     } finally {
       await driver.close();
     }
@@ -109,6 +123,10 @@ export function driverContract(
       rmSync(folder, { recursive: true, force: true });
       expect(workerPids()).toEqual([]);
     }, 60_000);
+
+    beforeEach(({ task, skip }) => {
+      for (const [title, why] of Object.entries(cannot)) if (task.name.startsWith(title)) skip(why);
+    });
 
     const run = async (code: string, options?: RunOptions) =>
       (await parts.bench.start(parts.shared, code, options)).ended;
@@ -155,8 +173,10 @@ export function driverContract(
     });
 
     describe('errors of the guest', () => {
-      test('have name, message and the guest’s own lines, and nothing of the host', async () => {
-        const { outcome } = await run(programs.throwsOnLine3);
+      const { throwsOnLine3, failsLater } = programs;
+      const stacked = throwsOnLine3 === undefined ? [] : [throwsOnLine3];
+      test.each(stacked)('have name, message and the guest’s own lines, and nothing of the host', async (code) => {
+        const { outcome } = await run(code);
         expect(outcome).toMatchObject({ status: 'failed', error: { name: 'TypeError', message: 'mine' } });
         const stack = (outcome as { error: { stack?: string } }).error.stack ?? '';
         const lines = [...stack.matchAll(/main\.\w+(?::|", line )(\d+)\b/g)].map((found) => Number(found[1]));
@@ -167,9 +187,7 @@ export function driverContract(
         );
       });
 
-      test.each(
-        programs.failsLater,
-      )('an asynchronous failure that nobody handled ends as %s', async (expected, code) => {
+      test.each(failsLater)('an asynchronous failure that nobody handled ends as %s', async (expected, code) => {
         expect((await run(code)).outcome).toMatchObject({ status: 'failed', error: { name: expected } });
       });
 

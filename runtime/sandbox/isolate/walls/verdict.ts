@@ -36,11 +36,11 @@ export function judgeJail(finding: Finding): WallReport {
       ...writes,
       'list processes',
       'read the environment of pid 1',
-      'see the service process',
       'connect to a loopback port',
       'find an environment variable',
     ],
     by: /^refused /,
+    // Not "see the service process": here its pid is another process, in a container even the probe's own thread.
     also: [
       ['no capability outside', /^CapEff:\s*0+$/m],
       ['no new privileges', /^NoNewPrivs:\s*1$/m],

@@ -1,7 +1,6 @@
 """Displays: a value's own representations, sent while the run goes on. Binary data travels as base64."""
 
-import base64
-import re
+import binascii
 
 from _cordon import door
 from _cordon.text import is_a, shown
@@ -15,10 +14,24 @@ _methods = (
     ('_repr_latex_', 'text/latex'),
     ('_repr_json_', 'application/json'),
 )
-_mime = re.compile(r'[\w.+-]+/[\w.+-]+(;.*)?', re.DOTALL).fullmatch
-_textual = re.compile(r'text/.*|.*[/+](json|xml)(;.*)?|application/javascript', re.DOTALL).fullmatch
 # No value of these types has representations of its own.
 _plain = (str, bytes, int, float, bool, list, dict, tuple, set, frozenset, type(None))
+
+
+def _is_token(text):
+    return text != '' and all(char.isalnum() or char in '_.+-' for char in text)
+
+
+def _is_mime(text):
+    """Whether the text is a MIME type, with or without parameters."""
+    kind, _, rest = text.partition('/')
+    return _is_token(kind) and _is_token(rest.partition(';')[0])
+
+
+def _is_textual(mime):
+    kind = mime.partition(';')[0]
+    endings = ('/json', '+json', '/xml', '+xml')
+    return kind.startswith('text/') or kind.endswith(endings) or kind == 'application/javascript'
 
 
 def _as_data(value, mime):
@@ -26,12 +39,12 @@ def _as_data(value, mime):
         return str.__str__(value)
     if is_a(value, bytes, bytearray, memoryview):
         data = bytes(value)
-        if _textual(mime):
+        if _is_textual(mime):
             try:
                 return data.decode()
             except UnicodeDecodeError:
                 pass
-        return base64.b64encode(data).decode()
+        return binascii.b2a_base64(data, newline=False).decode()
     if mime.endswith('json'):
         return door.encode(value)
     return shown(value)
@@ -68,7 +81,7 @@ def _called(value, name, **options):
 
 
 def _add(found, mime, data):
-    if data is None or not is_a(mime, str) or not _mime(mime):
+    if data is None or not is_a(mime, str) or not _is_mime(mime):
         return
     try:
         found[str.__str__(mime)] = _as_data(data, mime)
@@ -105,13 +118,13 @@ def display(*values, mime=None):
     display(data, mime='image/png'): this data; also display(data, 'image/png').
     display(a, b): one after the other.
     """
-    if mime is None and len(values) == 2 and is_a(values[1], str) and _mime(values[1]):
+    if mime is None and len(values) == 2 and is_a(values[1], str) and _is_mime(values[1]):
         values, mime = values[:1], values[1]
     if mime is None:
         for value in values:
             _show(value)
         return
-    if not is_a(mime, str) or not _mime(mime):
+    if not is_a(mime, str) or not _is_mime(mime):
         raise TypeError('display: mime is a MIME type such as "text/html"')
     for value in values:
         offered = None if type(value) in _plain else representations(value).get(mime)

@@ -6,7 +6,7 @@ import sys
 import tempfile
 
 import cordon
-from _cordon import door, ending, program, ready, streams, trace, waiting
+from _cordon import door, end_text, ending, program, ready, streams, trace, waiting
 
 WORKSPACE = '/workspace'
 _result_bytes = 1 << 20
@@ -41,7 +41,7 @@ def outcome(start):
     try:
         value = program.evaluate(start['path'], start['code'])
         ending.calm()
-        return ending.of_value(value, limits.get('resultBytes', _result_bytes))
+        return end_text.of_value(value, limits.get('resultBytes', _result_bytes))
     except BaseException as error:
         thrown = error
     ending.calm()
@@ -63,9 +63,9 @@ def run():
     try:
         end = outcome(start)
     except MemoryError:
-        end = ending.out_of_memory
+        end = end_text.out_of_memory
     except BaseException:
-        end = ending.lost
+        end = end_text.lost
     for step in (ending.calm, streams.flush, lambda: door.end(end), ending.leave):
         for _ in range(3):
             try:

@@ -1,17 +1,16 @@
 """The program of a run: compiled as /workspace/main.py, run as __main__; its value is that of its last expression."""
 
 import __future__
-import ast
+import _ast
 import builtins
-import linecache
 import sys
 import types
 
-from _cordon import loop
+from _cordon import lines, loop
 
 _compile, _exec, _eval = compile, exec, eval
-_parse_flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-_await = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_parse_flags = _ast.PyCF_ONLY_AST | _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_await = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _future_mask = 0
 for _name in __future__.all_feature_names:
     _future_mask |= getattr(__future__, _name).compiler_flag
@@ -29,18 +28,13 @@ def fresh_main(path):
     return main
 
 
-def register(path, code):
-    """Tracebacks, inspect.getsource and pdb read the program's lines from here; no file of that name need exist."""
-    linecache.cache[path] = (len(code), None, code.splitlines(True), path)
-
-
 def compile_program(path, code):
     """(code of the body, code of the last expression or None). Raises SyntaxError."""
     try:
         tree = _compile(code, path, 'exec', _parse_flags, dont_inherit=True)
         last = None
-        if tree.body and type(tree.body[-1]) is ast.Expr:
-            last = ast.Expression(tree.body.pop().value)
+        if tree.body and type(tree.body[-1]) is _ast.Expr:
+            last = _ast.Expression(tree.body.pop().value)
         body = _compile(tree, path, 'exec', _await, dont_inherit=True)
         if last is not None:
             flags = _await | (body.co_flags & _future_mask)
@@ -48,9 +42,9 @@ def compile_program(path, code):
         return body, last
     except SyntaxError as error:
         # For a tree the compiler reads the line from the file of that name, which may be another text.
-        lines = linecache.cache[path][2]
-        if error.filename == path and isinstance(error.lineno, int) and 0 < error.lineno <= len(lines):
-            error.text = lines[error.lineno - 1]
+        text = code.splitlines(True)
+        if error.filename == path and isinstance(error.lineno, int) and 0 < error.lineno <= len(text):
+            error.text = text[error.lineno - 1]
         raise
 
 
@@ -72,7 +66,7 @@ def is_awaitable(value):
 
 def evaluate(path, code):
     """Runs the program; answers its value, which is None when it has none. Raises what it raised."""
-    register(path, code)
+    lines.register(path, code)
     names = fresh_main(path).__dict__
     body, last = compile_program(path, code)
     if body.co_flags & _CO_COROUTINE or (last is not None and last.co_flags & _CO_COROUTINE):

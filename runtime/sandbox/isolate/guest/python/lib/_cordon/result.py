@@ -6,17 +6,19 @@ and so does nesting deeper than 400. Instances of classes that extend a type of 
 name of their class; a named tuple is a tuple.
 """
 
-import base64
-import dataclasses
+import binascii
 import datetime
 import sys
 
-from _cordon import door
+from _cordon import door, late
 from _cordon.text import class_name, cut, is_a, shallow_repr, shown, well_formed
 
 DEEPEST = 400
 _exact = 2**53 - 1
 _quote = door.quote
+# CPython before 3.10.7 has no bound.
+_get_most_digits = getattr(sys, 'get_int_max_str_digits', int)
+_set_most_digits = getattr(sys, 'set_int_max_str_digits', int)
 _type_dict = type.__dict__['__dict__'].__get__
 _type_mro = type.__dict__['__mro__'].__get__
 
@@ -80,12 +82,12 @@ class _Writer:
             return None
         if int.bit_length(value) > (self.left + 1) * 4:
             raise TooLarge
-        most = sys.get_int_max_str_digits()
-        sys.set_int_max_str_digits(0)
+        most = _get_most_digits()
+        _set_most_digits(0)
         try:
             self.put(f'"{int.__repr__(value)}"')
         finally:
-            sys.set_int_max_str_digits(most)
+            _set_most_digits(most)
         return 'bigint'
 
     def number(self, value):
@@ -173,7 +175,7 @@ class _Writer:
     def bytes(self, value):
         if len(value) * 4 // 3 > self.left:
             raise TooLarge
-        self.put(f'"{base64.b64encode(value).decode()}"')
+        self.put(f'"{binascii.b2a_base64(value, newline=False).decode()}"')
         return 'bytes'
 
     def view(self, value):
@@ -209,7 +211,7 @@ class _Writer:
 
 
 def _fields(value):
-    for field in dataclasses.fields(value):
+    for field in late.dataclasses.fields(value):
         try:
             item = getattr(value, field.name)
         except AttributeError:

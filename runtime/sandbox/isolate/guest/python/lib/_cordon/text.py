@@ -7,9 +7,10 @@ _get_name = type.__dict__['__name__'].__get__
 _get_mro = type.__dict__['__mro__'].__get__
 
 # repr() of a deep value can take more stack than there is.
-shallow_repr = reprlib.Repr(
-    maxlevel=50, maxdict=50, maxlist=50, maxtuple=50, maxset=50, maxstring=500, maxother=500
-).repr
+_shallow = reprlib.Repr()
+_shallow.maxlevel = _shallow.maxdict = _shallow.maxlist = _shallow.maxtuple = _shallow.maxset = 50
+_shallow.maxstring = _shallow.maxother = 500
+shallow_repr = _shallow.repr
 
 
 def is_a(value, *bases):

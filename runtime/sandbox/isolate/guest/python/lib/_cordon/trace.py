@@ -1,30 +1,32 @@
 """Exceptions become plain text of bounded length: name, message, and a traceback of the program's own frames."""
 
+import builtins
 import errno
-import traceback
+import sys
 import types
 
-from _cordon import door, errors
+from _cordon import door, errors, late, places
 from _cordon.text import class_name, cut, is_a, well_formed
 
 _set_traceback = BaseException.__dict__['__traceback__'].__set__
 traceback_of = BaseException.__dict__['__traceback__'].__get__
 _get_cause = BaseException.__dict__['__cause__'].__get__
 _get_context = BaseException.__dict__['__context__'].__get__
-_get_members = BaseExceptionGroup.__dict__['exceptions'].__get__
+# CPython before 3.11 has no groups.
+_groups = getattr(builtins, 'BaseExceptionGroup', None)
+_get_members = _groups and _groups.__dict__['exceptions'].__get__
 _get_errno = OSError.__dict__['errno'].__get__
 
 _longest_name, _longest_message, _longest_stack = 128, 8192, 16384
 _most_frames = 1000
 _most_errors = 50
-
-# Files that are not the program's: the standard library, packages, this harness, the scripts on JavaScript's side.
-_foreign = ('/lib/', '<frozen ', 'cordon:')
+# One entry for one exception that is met twice; CPython before 3.10 always does so.
+_compact = {'compact': True} if sys.version_info >= (3, 10) else {}
 
 
 def is_guest(filename):
     """Whether a frame's file is the program's."""
-    return not filename.startswith(_foreign)
+    return not filename.startswith(places.FOREIGN)
 
 
 def related(error, explicit=False):
@@ -39,7 +41,7 @@ def related(error, explicit=False):
         waiting.append(_get_cause(error))
         if not explicit:
             waiting.append(_get_context(error))
-        if is_a(error, BaseExceptionGroup):
+        if _groups and is_a(error, _groups):
             waiting.extend(_get_members(error)[:_most_errors])
     return found
 
@@ -66,7 +68,7 @@ def _stack(error):
     for known in related(error):
         _set_traceback(known, _own_frames(traceback_of(known)))
     parts, size = [], 0
-    for part in traceback.TracebackException(type(error), error, traceback_of(error), compact=True).format():
+    for part in late.traceback.TracebackException(type(error), error, traceback_of(error), **_compact).format():
         parts.append(part)
         size += len(part)
         if size > 8 * _longest_stack:
@@ -127,7 +129,7 @@ def describe(error):
         pass
     if limit == 'ramBytes':
         # The frames hold what filled the memory.
-        traceback.clear_frames(traceback_of(error))
+        late.traceback.clear_frames(traceback_of(error))
     described['message'] = cut(well_formed(message_of(error)), _longest_message)
     if limit == 'ramBytes' and not described['message']:
         described['message'] = 'The program ran out of memory (ramBytes)'

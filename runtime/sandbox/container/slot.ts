@@ -1,0 +1,69 @@
+/** A container's place on the host: the folder with its door, and the folder where its workspace is mounted. */
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { chmod, rm, rmdir } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Slot {
+  /** Bound into the container, read-only. */
+  readonly doorFolder: string;
+  /** Empty folder of the host; what is mounted here appears in the container. */
+  readonly workspaceFolder: string;
+  /** Takes connections until it is closed; no new ones afterwards. */
+  close(): Promise<void>;
+}
+
+/** Linux keeps socket addresses of 107 bytes; the folder may lie deeper. */
+const door = 'door.sock';
+
+/**
+ * Makes the folders and listens. `root` is private to the service, so that only the container finds the socket in it.
+ * Errors: what the file system says.
+ */
+export async function openSlot(root: string, id: string, onConnection: (socket: Socket) => void): Promise<Slot> {
+  const folder = join(root, id);
+  const doorFolder = join(folder, 'door');
+  const workspaceFolder = join(folder, 'workspace');
+  for (const made of [doorFolder, workspaceFolder]) mkdirSync(made, { recursive: true, mode: 0o755 });
+  const server = createServer({ pauseOnConnect: false }, onConnection);
+  // Open until the server is closed, which removes the socket by this same path.
+  const fd = openSync(doorFolder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(`/proc/self/fd/${fd}/${door}`, resolve);
+    });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  // Any user of the container may connect: whoever else could is kept out by the folder above.
+  await chmod(join(doorFolder, door), 0o666);
+  return {
+    doorFolder,
+    workspaceFolder,
+    async close() {
+      // Waits for nobody: its connections end with the container.
+      server.close();
+      closeSync(fd);
+      await rm(doorFolder, { recursive: true, force: true });
+      void removeEmpty([workspaceFolder, folder]);
+    },
+  };
+}
+
+const TRIES_AFTER_MS = [0, 100, 1000, 10_000, 60_000];
+
+/** Only when empty: the agent's files may be mounted here for a moment yet. */
+async function removeEmpty(folders: string[]): Promise<void> {
+  for (const ms of TRIES_AFTER_MS) {
+    if (ms > 0) await sleep(ms, undefined, { ref: false });
+    try {
+      for (const folder of folders) await rmdir(folder);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    }
+  }
+}

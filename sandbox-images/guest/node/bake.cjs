@@ -1,0 +1,2 @@
+// Run once, when the image is made: see bake.mjs.
+require('./guest.cjs').bake();

@@ -1,0 +1,1 @@
+"""The harness of a run. Programs use the module `cordon`."""

@@ -1,0 +1,3 @@
+import { containerContract } from './contract.ts';
+
+containerContract('containers', { languages: ['shell', 'python', 'javascript', 'typescript'] });

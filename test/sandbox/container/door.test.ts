@@ -1,0 +1,216 @@
+/** The door of a container against whatever may come through it: real sockets, no container. */
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import { createDoor, type Door } from '../../../runtime/sandbox/container/door.ts';
+import { openSlot, type Slot } from '../../../runtime/sandbox/container/slot.ts';
+import type { GuestHost, HostCall } from '../../../runtime/sandbox/driver.ts';
+import { encodeFrame, frameReader } from '../../../runtime/sandbox/frames.ts';
+import { defaultLimits } from '../../../runtime/sandbox/limits.ts';
+
+const MiB = 1024 ** 2;
+const root = mkdtempSync(join(tmpdir(), 'cordon-door-'));
+let open: { slot: Slot; door: Door; sockets: Socket[] } | undefined;
+
+afterEach(async () => {
+  for (const socket of open?.sockets ?? []) socket.destroy();
+  open?.door.close();
+  await open?.slot.close();
+  open = undefined;
+  expect(readdirSync(root)).toEqual([]);
+});
+process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+
+/** A door, and what came through it. */
+async function openDoor() {
+  const door = createDoor();
+  const slot = await openSlot(root, 'slot', door.onConnection);
+  const sockets: Socket[] = [];
+  open = { slot, door, sockets };
+  const heard = {
+    output: '',
+    ends: [] as string[],
+    ended: [] as unknown[],
+    calls: [] as HostCall[],
+    displays: 0,
+    atOnce: 0,
+  };
+  let answering = 0;
+
+  async function enter() {
+    const socket = connect(join(slot.doorFolder, 'door.sock'));
+    sockets.push(socket);
+    const replies: object[] = [];
+    socket.on(
+      'data',
+      frameReader(64 * MiB, (header) => replies.push(header)),
+    );
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    return { socket, replies, send: (header: unknown, bytes?: Uint8Array) => socket.write(encodeFrame(header, bytes)) };
+  }
+
+  const host: GuestHost = {
+    output: () => heard.displays++,
+    waiting() {},
+    async call(call) {
+      heard.calls.push(call);
+      heard.atOnce = Math.max(heard.atOnce, ++answering);
+      await sleep(1);
+      answering--;
+      return { ok: true, value: 1 };
+    },
+  };
+  const start = () =>
+    door.start({ t: 'start', run: 'r', language: 'shell', code: '', limits: defaultLimits, carry: false }, host, {
+      output(_, bytes) {
+        heard.output += Buffer.from(bytes).toString();
+      },
+      end: (json) => heard.ends.push(json),
+      ended: (message) => heard.ended.push(message),
+      notKept() {},
+    });
+  return { door, slot, enter, heard, start };
+}
+
+const closed = (socket: Socket) =>
+  new Promise<void>((resolve) => {
+    if (socket.closed) resolve();
+    socket.once('close', () => resolve());
+  });
+const until = async (holds: () => boolean) => {
+  for (let n = 0; !holds() && n < 500; n++) await sleep(2);
+  expect(holds()).toBe(true);
+};
+
+test('the first connection is the supervisor’s, later ones are the guest’s', async () => {
+  const { door, slot, enter, heard, start } = await openDoor();
+  expect(statSync(join(slot.doorFolder, 'door.sock')).mode & 0o777).toBe(0o666);
+  const supervisor = await enter();
+  supervisor.send({ t: 'hello', version: 1 });
+  await door.ready;
+  start();
+  const guest = await enter();
+  guest.send({ t: 'call', id: 7, op: 'memory.get', args: { key: 'k' } });
+  guest.send({ t: 'end', id: 8, end: '{"status":"succeeded"}' });
+  await until(() => guest.replies.length === 2);
+  expect(guest.replies).toContainEqual({ t: 'reply', id: 7, reply: { ok: true, value: 1 } });
+  supervisor.send({ t: 'output', stream: 'stdout' }, Buffer.from('hi'));
+  supervisor.send({ t: 'ended', exitCode: 0 });
+  await until(() => heard.ended.length === 1);
+  expect(heard).toMatchObject({ output: 'hi', ends: ['{"status":"succeeded"}'], ended: [{ exitCode: 0 }] });
+  expect(supervisor.replies).toMatchObject([{ t: 'start', run: 'r' }]);
+});
+
+test.each([
+  ['another version', { t: 'hello', version: 2 }],
+  ['a word before hello', { t: 'output', stream: 'stdout' }],
+  ['an unknown word', { t: 'please' }],
+  ['a word with more in it', { t: 'hello', version: 1, more: 1 }],
+])('a supervisor that begins with %s is lost', async (_what, header) => {
+  const { door, enter } = await openDoor();
+  const { socket, send } = await enter();
+  send(header);
+  await expect(door.ready).rejects.toThrow();
+  await closed(socket);
+});
+
+test('a supervisor that speaks before its run is lost', async () => {
+  const { door, enter } = await openDoor();
+  const { send } = await enter();
+  send({ t: 'hello', version: 1 });
+  send({ t: 'ended', exitCode: 0 });
+  expect(await door.lost).toMatch(/spoke before/);
+});
+
+test('a guest before the run, or with words of the supervisor, loses its connection and nothing else', async () => {
+  const { door, enter, heard, start } = await openDoor();
+  const supervisor = await enter();
+  supervisor.send({ t: 'hello', version: 1 });
+  await door.ready;
+  const early = await enter();
+  early.send({ t: 'call', id: 1, op: 'memory.get', args: {} });
+  await closed(early.socket);
+  start();
+  for (const header of [
+    { t: 'ended', exitCode: 0 },
+    { t: 'hello', version: 1 },
+    { t: 'output', stream: 'stdout' },
+    { t: 'start' },
+    { t: 'call', id: -1, op: 'x', args: {} },
+    { t: 'call', id: 1, op: 'x'.repeat(100), args: {} },
+    { t: 'end', id: 1, end: { status: 'succeeded' } },
+    { t: 'end', id: 1, end: '', __proto__: null, constructor: 1 },
+    [],
+    'text',
+    null,
+  ]) {
+    const { socket, send } = await enter();
+    send(header);
+    await closed(socket);
+  }
+  for (const raw of [
+    Buffer.alloc(8, 0xff),
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    Buffer.from([0, 0, 0, 2, 0, 0, 0, 0, 0xff, 0xfe]),
+  ]) {
+    const { socket } = await enter();
+    socket.write(raw);
+    await closed(socket);
+  }
+  expect(heard).toMatchObject({ calls: [], ends: [], ended: [], output: '' });
+  supervisor.send({ t: 'ended', exitCode: 3 });
+  await until(() => heard.ended.length === 1);
+});
+
+test('unfinished messages of all connections share 64 MiB', async () => {
+  const { door, enter, start } = await openDoor();
+  const supervisor = await enter();
+  supervisor.send({ t: 'hello', version: 1 });
+  await door.ready;
+  start();
+  const guests = await Promise.all([1, 2, 3].map(enter));
+  for (const { socket } of guests) {
+    const begun = Buffer.alloc(40 * MiB);
+    begun.writeUInt32BE(10, 0);
+    begun.writeUInt32BE(47 * MiB, 4);
+    socket.write(begun);
+  }
+  await Promise.race(guests.map(({ socket }) => closed(socket)));
+  await sleep(50);
+  expect(guests.filter(({ socket }) => !socket.destroyed).length).toBeGreaterThan(0);
+  expect(supervisor.socket.destroyed).toBe(false);
+});
+
+test('a flood of calls is answered, at most 64 at once, and the supervisor is heard afterwards', async () => {
+  const { door, enter, heard, start } = await openDoor();
+  const supervisor = await enter();
+  supervisor.send({ t: 'hello', version: 1 });
+  await door.ready;
+  start();
+  const guest = await enter();
+  for (let id = 0; id < 5000; id++) guest.send({ t: 'call', id, op: 'memory.get', args: {} });
+  await until(() => guest.replies.length === 5000);
+  expect(heard.atOnce).toBe(64);
+  supervisor.send({ t: 'ended', exitCode: 0 });
+  await until(() => heard.ended.length === 1);
+});
+
+test('connections beyond 128 are turned away, and a closed door hears nothing', async () => {
+  const { door, enter, heard, start } = await openDoor();
+  const supervisor = await enter();
+  supervisor.send({ t: 'hello', version: 1 });
+  await door.ready;
+  start();
+  const many = await Promise.all(Array.from({ length: 140 }, enter));
+  await sleep(50);
+  expect(many.filter(({ socket }) => !socket.destroyed)).toHaveLength(127);
+  door.close();
+  await Promise.all(many.map(({ socket }) => closed(socket)));
+  expect(await door.lost).toBe('the connection ended');
+  expect(heard.calls).toEqual([]);
+});
