@@ -17,6 +17,8 @@ const measures = {
   runsPerSecond: 'runs/s at 16 callers',
   runsPerCpuSecond: 'clean runs per CPU second of its workers at 16 callers',
   restoreMs: 'restore',
+  firstOutputMs: 'first output',
+  succeeded: 'runs that succeeded',
 };
 export type Measure = keyof typeof measures;
 
@@ -59,6 +61,11 @@ export const subjects = {
   javascript: 'javascript',
   isolate: 'interpreter in an isolate',
   pyodide: 'Pyodide in Node.js',
+  bareExec: 'bare exec in a running container',
+  bareCold: 'bare container, made for the run',
+  warmContainer: 'cordon, warm container',
+  coldContainer: 'cordon, no warm container',
+  queuedRuns: '50 container runs queued at once',
 } as const;
 
 export const comparisonBars: readonly Bar[] = [subjects.oneAgent, subjects.sixteenAgents].flatMap((subject): Bar[] => [
@@ -73,6 +80,28 @@ export const pythonBars: readonly Bar[] = [
   { subject: subjects.python, measure: 'runsPerCpuSecond', atLeast: 150 },
 ];
 
+/** The same subject on gVisor. */
+export const onGvisor = (subject: string) => `gVisor: ${subject}`;
+
+const warmBars = (nameOf: (subject: string) => string): Bar[] => {
+  const [exec, cold, warm] = [subjects.bareExec, subjects.bareCold, subjects.warmContainer].map(nameOf) as [
+    string,
+    string,
+    string,
+  ];
+  return [
+    { subject: warm, measure: 'firstOutputMs', against: exec, atMost: 1.3 },
+    { subject: cold, measure: 'firstOutputMs', against: warm, atLeast: 3 },
+  ];
+};
+
+export const containerBars: readonly Bar[] = [
+  ...warmBars((subject) => subject),
+  { subject: subjects.queuedRuns, measure: 'succeeded', atLeast: 50 },
+];
+/** Judged where the service uses gVisor. */
+export const gvisorBars: readonly Bar[] = warmBars(onGvisor);
+
 /** A bar without figures does not hold. */
 export function judge({ bars, rounds, absent = {} }: Judged): BarResult[] {
   return bars.map((bar) => {
@@ -84,8 +113,8 @@ export function judge({ bars, rounds, absent = {} }: Judged): BarResult[] {
     if (value === undefined) {
       const needed = against === undefined ? [subject] : [subject, against];
       const missing = needed.filter((one) => rounds.every((round) => round[one]?.[measure] === undefined));
-      const reason = missing.map((one) => absent[one] ?? `${one} was not measured`).join('; ');
-      return { bar, name, value, holds: false, reason };
+      const reasons = new Set(missing.map((one) => absent[one] ?? `${one} was not measured`));
+      return { bar, name, value, holds: false, reason: [...reasons].join('; ') };
     }
     const holds = value <= (atMost ?? Number.POSITIVE_INFINITY) && value >= (atLeast ?? 0);
     const unit = against === undefined ? '' : difference ? ' ms' : ' x';

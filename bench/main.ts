@@ -7,6 +7,7 @@ import { createLab, type Lab, type Part } from './lab.ts';
 import { type Options, type PartName, readOptions, usage } from './options.ts';
 import { agents } from './parts/agents.ts';
 import { compare } from './parts/compare.ts';
+import { containers } from './parts/containers.ts';
 import { languages } from './parts/languages.ts';
 import { memory } from './parts/memory.ts';
 import { micro } from './parts/micro.ts';
@@ -24,6 +25,7 @@ const parts: Record<PartName, (lab: Lab) => Promise<Part>> = {
   agents,
   languages,
   python,
+  containers,
   stream,
   steps,
   store,

@@ -6,6 +6,7 @@ export const partNames = [
   'agents',
   'languages',
   'python',
+  'containers',
   'stream',
   'steps',
   'store',
@@ -15,7 +16,7 @@ export const partNames = [
 ] as const;
 export type PartName = (typeof partNames)[number];
 /** Those with bars. */
-const judgedParts: PartName[] = ['compare', 'python'];
+const judgedParts: PartName[] = ['compare', 'python', 'containers'];
 
 export interface Options {
   parts: PartName[];
@@ -56,6 +57,8 @@ export function readOptions(args: string[]): Options {
   if (!Number.isInteger(scale.rounds) || scale.rounds < 1) throw new Error('--rounds must be a whole number above 0');
   const parts = partNames.filter((name) => only.length === 0 || only.includes(name));
   if (values.check && !parts.some((name) => judgedParts.includes(name)))
-    throw new Error(`--check needs the part ${judgedParts.join(' or ')}`);
+    throw new Error(
+      `--check needs the part ${new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(judgedParts)}`,
+    );
   return { parts, scale, check: values.check, json: values.json, help: values.help };
 }

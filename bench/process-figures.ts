@@ -24,6 +24,12 @@ function threadsOf(pid: number): string[] {
   }
 }
 
+/** Undefined: there is no such process. */
+export function parentOf(pid: number): number | undefined {
+  const found = /^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`));
+  return found ? Number(found[1]) : undefined;
+}
+
 /** The process and all below it. */
 export function treeOf(pid: number): number[] {
   return [pid, ...childrenOf(pid).flatMap(treeOf)];

@@ -13,12 +13,15 @@ export interface Processes {
   end(child: ChildProcess): Promise<void>;
   /** A new folder on the disk of the project, where the default data directory lies too: /tmp may be memory, which flushes for free. */
   folder(): string;
+  /** Done when the benchmark ends, however it ends, after its processes are gone. Must not throw. */
+  atEnd(task: () => Promise<void>): void;
   close(): Promise<void>;
 }
 
 export function createProcesses(root: string): Processes {
   const children = new Set<ChildProcess>();
   const folders = new Set<string>();
+  const tasks: (() => Promise<void>)[] = [];
   /** Ended, or never begun. */
   const gone = (child: ChildProcess) => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 
@@ -46,8 +49,10 @@ export function createProcesses(root: string): Processes {
       folders.add(folder);
       return folder;
     },
+    atEnd: (task) => void tasks.push(task),
     async close() {
       await Promise.all([...children].map(end));
+      for (const task of tasks.splice(0)) await task();
       for (const folder of folders) rmSync(folder, { recursive: true, force: true });
     },
   };

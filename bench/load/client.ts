@@ -64,7 +64,7 @@ function streamOf(
 }
 
 async function run(job: Job): Promise<Answered> {
-  const callers = job.kind === 'callers' ? job.callers : 1;
+  const callers = job.kind === 'callers' ? job.callers : job.kind === 'burst' ? job.count : 1;
   const agent = new Agent({ keepAlive: true, maxSockets: callers });
   const send = requestOf(agent, job.target);
   const latenciesMs: number[] = [];
@@ -84,6 +84,10 @@ async function run(job: Job): Promise<Answered> {
     for (let at = 0; at < job.count; at++) times.push(await timed(streamOf(send, job.target.expect)));
     result.firstEventMs = times.map((time) => time.firstEventMs);
     result.firstOutputMs = times.map((time) => time.firstOutputMs);
+  } else if (job.kind === 'burst') {
+    const once = answerOf(send, job.target.expect);
+    const settled = await Promise.allSettled(Array.from({ length: job.count }, () => timed(once)));
+    result.wrong = settled.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : []));
   } else {
     const once = answerOf(send, job.target.expect);
     const answers: string[] = [];

@@ -12,6 +12,8 @@ export interface Target {
 export type Job = { target: Target } /** Ends early, with at least 10 requests, when `withinMs` is over. */ & (
   | { kind: 'one-at-a-time'; count: number; withinMs?: number; keepAnswers?: boolean }
   | { kind: 'callers'; callers: number; durationMs: number; keepAnswers?: boolean }
+  /** All at once, each once. A wrong answer is counted and ends nothing. */
+  | { kind: 'burst'; count: number }
   /** Server-sent events, one stream at a time. */
   | { kind: 'streams'; count: number }
 );
@@ -24,6 +26,8 @@ export interface Answered {
   /** What this process used itself, per request. */
   clientCpuMicros: number;
   answers?: string[];
+  /** A burst: what the wrong answers were. */
+  wrong?: string[];
   /** Streams: until the first event, the first `stdout` event and the end. */
   firstEventMs?: number[];
   firstOutputMs?: number[];

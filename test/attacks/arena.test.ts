@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Arena, openArena } from './arena.ts';
+import { openArena } from './arena.ts';
+import type { Arena } from './attack.ts';
 import { strays, workerPids } from './processes.ts';
 
 let arena: Arena;

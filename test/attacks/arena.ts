@@ -2,6 +2,9 @@
  * Where attacks are made: the real app on the real runtime, a victim whose secrets every attack is told about,
  * and the canaries. An attack is withstood when it ends as it says, every canary is untouched, and another agent's honest
  * runs answer right all the while.
+ *
+ * The lists of attacks are made in isolates and in containers: `npm test` makes every fourth one in containers, too,
+ * `npm run test:long` all of them. What only a container has is attacked in container-*.test.ts.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -10,7 +13,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { createApp } from '../../api/app.ts';
 import { readConfig } from '../../runtime/config.ts';
 import type { RunRecord } from '../../runtime/run/record.ts';
@@ -19,24 +22,11 @@ import { createIsolateDriver } from '../../runtime/sandbox/isolate/isolate-drive
 import type { WallName } from '../../runtime/sandbox/isolate/walls/walls.ts';
 import { createLog } from '../../runtime/telemetry/log.ts';
 import { createTelemetry } from '../../runtime/telemetry/telemetry.ts';
-import { strays, workerPids } from './processes.ts';
-
-export interface Attack {
-  /** The attack and what is seen of it: "an endless loop ends at cpuMs". */
-  name: string;
-  code: string;
-  language?: 'javascript' | 'typescript' | 'python';
-  /** Default: where the canaries are, so that the guest can aim at them. */
-  input?: unknown;
-  files?: { path: string; content: string }[];
-  limits?: Partial<RunRecord['limits']>;
-  /** `succeeded`, `failed TypeError` (status and error.name), `limit_exceeded cpuMs` (status and error.limit), `400 input`. */
-  ends: string | RegExp;
-  result?: unknown;
-  resultType?: string;
-  /** Looks closer at the record. */
-  look?: (record: RunRecord) => void;
-}
+import { engineAddress } from '../sandbox/container/engine.ts';
+import type { Answer, Arena, Attack, Scene } from './attack.ts';
+import { honestPrograms } from './honest-programs.ts';
+import { watchHost } from './host-canaries.ts';
+import { strays } from './processes.ts';
 
 /** Small enough that an endless attack costs a second, large enough for an honest program. */
 export const tightLimits = {
@@ -50,29 +40,25 @@ export const tightLimits = {
   files: 50,
 };
 
-export type Arena = Awaited<ReturnType<typeof openArena>>;
+/** Node.js takes this much before its program begins, and all of it counts in a container. */
+export const roomOfPrograms = { cpuMs: 500, wallMs: 20_000, ramBytes: 128 * 1024 * 1024 };
 
 /** Paths and frames that only the host knows. */
-const HINTS = new RegExp(`${process.cwd()}|isolated-vm|node:internal|cordon:(prelude|[a-z]+\\.js)|/app/`);
+const HINTS = {
+  isolate: new RegExp(`${process.cwd()}|isolated-vm|node:internal|cordon:(prelude|[a-z]+\\.js)|/app/`),
+  // Node.js and its frames are the guest's own there.
+  container: new RegExp(`${process.cwd()}/|isolated-vm|cordon:(prelude|[a-z]+\\.js)|volume\\.ext4`),
+};
 
-const HONEST = `
-import { readFileSync } from 'node:fs';
-import { input, memory } from 'cordon';
-const kept = await memory.get('secret');
-export default { sum: input.numbers.reduce((a, b) => a + b, 0), kept, file: readFileSync('secret.txt', 'utf8') };
-`;
-
-const HONEST_PYTHON = `
-from cordon import input, memory
-with open('secret.txt') as file: text = file.read()
-{'sum': sum(input['numbers']), 'kept': memory.get('secret'), 'file': text}
-`;
+/** Of the honest runs beside attacks in containers; the others are in isolates: both see the same files and memory. */
+const IN_CONTAINER_EVERY = 4;
 
 /** What makes `memory.` of an attack's code mean something. */
 const imports = {
   javascript: "import { memory } from 'cordon'; ",
   typescript: "import { memory } from 'cordon'; ",
   python: '',
+  shell: '',
 };
 
 export async function openArena(
@@ -83,8 +69,11 @@ export async function openArena(
     honest?: 'javascript' | 'python';
     /** How long a process may take to end before it is a stray. */
     strayWaitMs?: number;
+    /** Attacks are made in containers of this runtime. */
+    containers?: 'runc' | 'gvisor';
   } = {},
-) {
+): Promise<Arena> {
+  const { containers } = options;
   const secret = `canary-${randomBytes(12).toString('hex')}`;
   const dataDir = mkdtempSync(join(tmpdir(), 'cordon-arena-'));
   // Outside of the data directory, and readable for every user of the machine.
@@ -100,10 +89,13 @@ export async function openArena(
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const { port } = listener.address() as AddressInfo;
 
+  const host = containers ? watchHost(dataDir) : undefined;
   const config = readConfig({
     CORDON_DATA: dataDir,
     CORDON_DRAIN_MS: '0',
     CORDON_BLANK_WORKERS: '2',
+    CORDON_ENGINE: containers ? engineAddress : 'none',
+    CORDON_CONTAINER_RUNTIME: containers ?? 'auto',
     CORDON_ADMIN_KEY: `ck_${secret}`,
     ...options.env,
   });
@@ -116,13 +108,14 @@ export async function openArena(
     onWorkerLost: (detail) => lost.push(detail),
     ...(options.without ? { disableWalls: [options.without] } : {}),
   });
-  const runtime = await createRuntime(config, { log, telemetry, isolateDriver: driver });
+  const runtime = await createRuntime(config, {
+    log,
+    telemetry,
+    isolateDriver: driver,
+    ...(containers === 'gvisor' ? { trustRuntime: true } : {}),
+  });
   const app = createApp({ runtime, log, metrics: telemetry.metrics });
-  async function call(
-    method: string,
-    path: string,
-    body?: unknown,
-  ): Promise<{ status: number; text: string; json: any }> {
+  async function call(method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await app.request(`http://cordon.test${path}`, {
       method,
       headers: { authorization: `Bearer ck_${secret}`, 'content-type': 'application/json' },
@@ -137,14 +130,19 @@ export async function openArena(
   await call('PUT', '/v1/agents/victim/memory/secret', { secret });
   await call('PUT', '/v1/agents/victim/files/secret.txt', secret);
 
+  let honestRuns = 0;
+
   /** One run of the victim: it sees what is its own, and computes. */
-  async function honestRun(): Promise<void> {
+  async function honestRun(
+    where: keyof typeof honestPrograms = containers && honestRuns++ % IN_CONTAINER_EVERY === 0
+      ? 'container'
+      : (options.honest ?? 'javascript'),
+  ): Promise<void> {
     const began = performance.now();
     const numbers = [1, 2, Math.floor(Math.random() * 1000)];
     const { status, json } = await call('POST', '/v1/runs', {
       agent: 'victim',
-      language: options.honest ?? 'javascript',
-      code: options.honest === 'python' ? HONEST_PYTHON : HONEST,
+      ...honestPrograms[where],
       input: { numbers },
     });
     const sum = numbers.reduce((a, b) => a + b, 0);
@@ -154,7 +152,9 @@ export async function openArena(
       result: { sum, kept: { secret }, file: secret },
       error: undefined,
     });
-    expect(performance.now() - began, 'an honest run beside an attack took too long').toBeLessThan(10_000);
+    expect(performance.now() - began, 'an honest run beside an attack took too long').toBeLessThan(
+      containers ? 20_000 : 10_000,
+    );
   }
 
   async function canaries(): Promise<void> {
@@ -167,6 +167,7 @@ export async function openArena(
     expect((await call('GET', '/v1/agents/victim/files/')).json.items).toHaveLength(1);
     expect(Object.keys(Object.prototype), 'the service itself was polluted').toEqual([]);
     await expectNoStrays(options.strayWaitMs);
+    await host?.expectUntouched();
   }
 
   let attackers = 0;
@@ -185,20 +186,25 @@ export async function openArena(
   async function attack(
     given: Omit<Attack, 'name' | 'ends'>,
     named?: string,
-  ): Promise<{ ended: string; answer: Awaited<ReturnType<typeof call>> }> {
+  ): Promise<{ ended: string; answer: Answer }> {
     const agent = named ?? `attacker-${++attackers}`;
     if (named === undefined) expect((await call('POST', '/v1/agents', { id: agent })).status).toBe(201);
     const { language = 'javascript', files = [], limits } = given;
     const code = /\bmemory\./.test(given.code) ? imports[language] + given.code : given.code;
     const input = 'input' in given ? given.input : aim();
-    const answer = await call('POST', '/v1/runs', {
+    const file: Scene['file'] = (method, path, body) => call(method, `/v1/agents/${agent}/files/${path}`, body);
+    const scene = { arena, agent, file };
+    const running = call('POST', '/v1/runs', {
       agent,
       language,
+      ...(containers ? { driver: 'container' } : {}),
       code,
       input,
       files,
-      limits: { ...tightLimits, ...limits },
+      limits: { ...tightLimits, ...(containers ? roomOfPrograms : {}), ...limits },
     });
+    const [answer] = await Promise.all([running, given.meanwhile?.(scene)]);
+    await given.after?.({ ...scene, record: answer.json });
     if (named === undefined) expect((await call('DELETE', `/v1/agents/${agent}`)).status).toBe(204);
     return { ended: describeEnd(answer), answer };
   }
@@ -207,7 +213,8 @@ export async function openArena(
   async function withstand(given: Attack, agent?: string): Promise<void> {
     let over = false;
     // Only what is to end at cpuMs gets so little of it: everything else shall not, on however busy a machine.
-    const cpuMs = /cpuMs/.test(String(given.ends)) ? tightLimits.cpuMs : 4000;
+    const tight = containers ? roomOfPrograms : tightLimits;
+    const cpuMs = /cpuMs/.test(String(given.ends)) ? tight.cpuMs : 4000;
     const attacking = attack({ ...given, limits: { cpuMs, ...given.limits } }, agent).finally(() => {
       over = true;
     });
@@ -222,14 +229,14 @@ export async function openArena(
     else expect(ended, said).toMatch(given.ends);
     expect(said).not.toContain(secret);
     // What a guest was told as its input is no leak; paths that only the host knows are.
-    if (!('result' in given)) expect(said).not.toMatch(HINTS);
+    if (!('result' in given)) expect(said).not.toMatch(HINTS[containers ? 'container' : 'isolate']);
     if ('result' in given) expect(answer.json.result, said).toEqual(given.result);
     if ('resultType' in given) expect(answer.json.resultType, said).toBe(given.resultType);
     given.look?.(answer.json);
     await canaries();
   }
 
-  return {
+  const arena: Arena = {
     call,
     attack,
     withstand,
@@ -237,20 +244,25 @@ export async function openArena(
     honestRun,
     aim,
     secret,
-    /** Details of workers that died uncleanly, and error lines of the log. */
     lost,
     faults,
     report: () => driver.report(),
     async close(): Promise<void> {
       await runtime.close();
       await new Promise((resolve) => listener.close(resolve));
+      try {
+        await host?.expectNothingLeft();
+      } finally {
+        host?.close();
+      }
       for (const folder of [dataDir, bait]) rmSync(folder, { recursive: true, force: true });
     },
   };
+  return arena;
 }
 
 /** A worker whose service was killed by another test is nobody's for some milliseconds: what stays is a stray. */
-async function expectNoStrays(waitMs = 6000): Promise<void> {
+export async function expectNoStrays(waitMs = 6000): Promise<void> {
   let left = strays();
   for (let waited = 0; left.length > 0 && waited < waitMs; waited += 100) {
     await sleep(100);
@@ -264,22 +276,4 @@ function describeEnd({ status, json }: { status: number; json: any }): string {
   if (status !== 200) return `${status} ${json?.errors?.[0]?.field ?? json?.code}`;
   const { limit, name } = (json as RunRecord).error ?? {};
   return [json.status, limit ?? name].filter(Boolean).join(' ');
-}
-
-/** A file of attacks, five at a time, each by an agent of its own against one service. */
-export function attacks(title: string, list: readonly Attack[]): void {
-  describe(title, () => {
-    let arena: Arena;
-    beforeAll(async () => {
-      arena = await openArena();
-      await arena.honestRun();
-    }, 30_000);
-    afterAll(async () => {
-      await arena.close();
-      expect(workerPids()).toEqual([]);
-      await expectNoStrays();
-    }, 30_000);
-    for (const attack of list) test.concurrent(attack.name, { timeout: 60_000 }, () => arena.withstand(attack));
-    test('and the service had no fault of its own', () => expect(arena.faults).toEqual([]));
-  });
 }

@@ -1,4 +1,5 @@
-import { type Attack, attacks } from './arena.ts';
+import type { Attack } from './attack.ts';
+import { attacks } from './attacks.ts';
 
 /** Everything that a guest can reach from its global object, through properties, prototypes and getters. */
 const REACH = `

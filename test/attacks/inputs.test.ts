@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Arena, attacks, openArena } from './arena.ts';
+import { openArena } from './arena.ts';
+import type { Arena } from './attack.ts';
+import { attacks } from './attacks.ts';
 
 const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 

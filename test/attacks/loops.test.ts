@@ -1,4 +1,5 @@
-import { type Attack, attacks } from './arena.ts';
+import type { Attack } from './attack.ts';
+import { attacks } from './attacks.ts';
 
 const atCpu = 'limit_exceeded cpuMs';
 const loop = (name: string, code: string, more: Partial<Attack> = {}): Attack => ({

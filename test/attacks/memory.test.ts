@@ -1,4 +1,5 @@
-import { type Attack, attacks } from './arena.ts';
+import type { Attack } from './attack.ts';
+import { attacks } from './attacks.ts';
 
 const atRam = 'limit_exceeded ramBytes';
 const ram = (name: string, code: string, more: Partial<Attack> = {}): Attack => ({

@@ -1,4 +1,5 @@
-import { type Attack, attacks } from './arena.ts';
+import type { Attack } from './attack.ts';
+import { attacks } from './attacks.ts';
 
 attacks('modules, process and shared memory', [
   ...[

@@ -1,4 +1,5 @@
-import { type Attack, attacks } from './arena.ts';
+import type { Attack } from './attack.ts';
+import { attacks } from './attacks.ts';
 
 /** Roads out of the workspace that are tried with every function; `secret` is a file, of the host or of another agent. */
 const ROADS = `

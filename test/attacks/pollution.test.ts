@@ -1,4 +1,5 @@
-import { type Attack, attacks } from './arena.ts';
+import type { Attack } from './attack.ts';
+import { attacks } from './attacks.ts';
 
 /** The guest's own library, outside the bridge, calls these: a guest that replaces them breaks its own program. */
 const harmsItself = ['Function.prototype', 'RegExp.prototype'];

@@ -1,9 +1,12 @@
 /**
  * Attacks in Python. Several agents take turns, so that attacks of one follow each other in one worker and its
  * interpreters; after each attack a probe looks at what its next run finds, and must find what a clean one finds.
+ * In containers no interpreter serves two runs: there each attack is an agent's of its own, as all others are.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Arena, type Attack, openArena } from './arena.ts';
+import { openArena } from './arena.ts';
+import type { Arena, Attack } from './attack.ts';
+import { attacksInContainers } from './attacks.ts';
 import { workerPids } from './processes.ts';
 import { PROBE } from './python-probe.ts';
 
@@ -68,4 +71,8 @@ export function pythonAttacks(title: string, list: readonly PythonAttack[]): voi
       );
     test('and the service had no fault of its own', () => expect(arena.faults).toEqual([]));
   });
+  attacksInContainers(
+    title,
+    list.map((attack) => ({ ...attack, language: 'python' })),
+  );
 }

@@ -1,4 +1,5 @@
-import { type Attack, attacks } from './arena.ts';
+import type { Attack } from './attack.ts';
+import { attacks } from './attacks.ts';
 
 const NEST = (open: string, close: string, levels = 100_000) =>
   `let v = 1; for (let n = 0; n < ${levels}; n++) v = ${open}v${close}; v`;

@@ -1,6 +1,7 @@
 /** What an attack may not do to the service itself, nor to other runs of the same agent. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Arena, openArena } from './arena.ts';
+import { openArena } from './arena.ts';
+import type { Arena } from './attack.ts';
 
 const MiB = 1024 * 1024;
 

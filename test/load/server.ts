@@ -22,7 +22,15 @@ export async function startServer(dataDir: string, env: Record<string, string> =
   const began = performance.now();
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, [main], {
-    env: { PATH, CORDON_DATA: dataDir, CORDON_PORT: '0', CORDON_LOG_LEVEL: 'warn', CORDON_BLANK_WORKERS: '1', ...env },
+    env: {
+      PATH,
+      CORDON_DATA: dataDir,
+      CORDON_PORT: '0',
+      CORDON_LOG_LEVEL: 'warn',
+      CORDON_BLANK_WORKERS: '1',
+      CORDON_ENGINE: 'none',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
