@@ -57,8 +57,9 @@ export async function readRunRequest(parts: Parts, tenant: string, body: RunBody
   const owner = await parts.agents.get({ tenant, agent });
   const driver = chooseDriver(body, owner);
   const reports = parts.drivers();
-  requireDriver(reports, driver, language);
   const image = driver === 'container' ? chooseImage(parts.images, reports, body, owner) : undefined;
+  // An image that was chosen has the language.
+  requireDriver(reports, driver, image === undefined ? language : undefined);
   return {
     tenant,
     agent,
@@ -139,14 +140,15 @@ function chooseImage(
   );
 }
 
-function requireDriver(reports: DriverReport[], kind: DriverKind, language: Language) {
+function requireDriver(reports: DriverReport[], kind: DriverKind, language: Language | undefined) {
   const report = reports.find(({ driver }) => driver === kind);
-  if (report?.available && report.languages.some((served) => served.language === language)) return;
+  const runs = language === undefined || report?.languages.some((served) => served.language === language);
+  if (report?.available && runs) return;
   const served = reports
     .filter(({ available }) => available)
     .flatMap(({ driver, languages }) => languages.map((entry) => `${entry.language} (${driver})`));
   const why = report !== undefined && !report.available && report.reason !== undefined ? ` ${report.reason}` : '';
   const here = served.length === 0 ? 'No language runs here now' : `What runs here: ${served.join(', ')}`;
-  const detail = `No ${kind} driver of this service runs ${language}.${why} ${here}. GET /v1/drivers says more to an operator.`;
+  const detail = `No ${kind} driver of this service runs ${language ?? 'that'}.${why} ${here}. GET /v1/drivers says more to an operator.`;
   throw new CordonError('driver_unavailable', detail, { retryAfterSeconds: 60 });
 }

@@ -7,6 +7,7 @@ import { countUsage } from './count-usage.ts';
 import { createGate } from './gate.ts';
 import { emptyFolder, freshName } from './remove-tree.ts';
 import type { Attachment } from './sized/attachment.ts';
+import { createCommandHelper } from './sized/command-helper.ts';
 import { cleanHome, dropPlain, type Home, homeAt, isSized } from './sized/home.ts';
 import { createHostDisk } from './sized/host-disk.ts';
 import { imageBytes } from './sized/image.ts';
@@ -83,6 +84,7 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
   const freeSpace = createFreeSpace(root, options.minimumFreeBytes ?? 0);
   const guest = options.guest ?? GUEST;
   const disk = createHostDisk(root, options.minimumFreeBytes ?? 0);
+  const commands = createCommandHelper();
   const opened = new Map<string, Entry>();
   let closed = false;
   let removals: Promise<unknown> = Promise.resolve();
@@ -118,7 +120,7 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
 
   function openVolume(entry: { home: Home; tree: Tree; volume: Volume | undefined }): Volume {
     const { home, tree } = entry;
-    const volume = createVolume({ home, tree, guest, disk, idleMs: options.idleMs ?? IDLE_MS });
+    const volume = createVolume({ home, tree, guest, disk, idleMs: options.idleMs ?? IDLE_MS, run: commands.run });
     Object.assign(tree, gates(home.sized.files, home.sized.incoming), { sized: volume });
     entry.volume = volume;
     return volume;
@@ -200,6 +202,7 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
       await Promise.all([...opened.values()].map((entry) => entry.turns(async () => entry.volume?.close())));
       // What an earlier life of this service left and nobody opened in this one.
       for (const { point } of readMounts().filter(({ point }) => point.startsWith(`${root}/`))) await unmount(point);
+      commands.close();
     },
 
     async forget(owner) {

@@ -8,6 +8,8 @@ chmod -R u=rwX,go=rX /opt/cordon
 
 # `import cordon` and the command work in whatever a run starts.
 for package in /opt/cordon/python/*/; do ln -s "${package%/}" /usr/lib/python3/dist-packages/; done
+# Ours comes before a `cordon.py` in the folder that a program was started in.
+echo 'import _cordon.first' > /usr/lib/python3/dist-packages/cordon.pth
 if [ -e /opt/cordon/bin/cordon ]; then ln -s /opt/cordon/bin/cordon /usr/local/bin/cordon; fi
 
 # A hook for reports of crashes, read at every start of Python.

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { quotaTable } from '../../runtime/agent/quotas.ts';
 import { limitTable } from '../../runtime/sandbox/limits.ts';
 import { type Server, startServer } from '../load/server.ts';
+import { engineAddress, noEngine } from '../sandbox/container/engine.ts';
 import { codeSpans, readDocument, readExamples, readTable, root } from './markdown.ts';
 import { difference } from './matching.ts';
 
@@ -25,7 +26,10 @@ describe.skipIf(missing.length > 0)(`examples${missing.length > 0 ? ` (skipped: 
 
   beforeAll(async () => {
     mkdirSync(packages);
-    server = await startServer(dataDir, { CORDON_JS_PACKAGES: packages });
+    server = await startServer(dataDir, {
+      CORDON_JS_PACKAGES: packages,
+      ...(noEngine === undefined ? { CORDON_ENGINE: engineAddress } : {}),
+    });
   });
   afterAll(async () => {
     server.child.kill('SIGTERM');
@@ -35,11 +39,14 @@ describe.skipIf(missing.length > 0)(`examples${missing.length > 0 ? ` (skipped: 
 
   for (const example of examples) {
     if (example.notRun !== undefined) continue;
-    test(`${example.heading}, line ${example.line}`, async () => {
+    const without = example.heading === 'Containers' ? noEngine : undefined;
+    const title = `${example.heading}, line ${example.line}${without === undefined ? '' : ` (skipped: ${without})`}`;
+    // A container's first run on a busy machine waits for the engine.
+    test.skipIf(without !== undefined)(title, { timeout: 120_000 }, async () => {
       const code = example === examples[0] ? example.code : `${preamble}${example.code}`;
       const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', code], {
         cwd: root,
-        timeout: 20_000,
+        timeout: example.heading === 'Containers' ? 110_000 : 20_000,
         env: {
           PATH: process.env.PATH,
           HOME: folder,
@@ -66,10 +73,20 @@ test('only the two commands of the clone are not executed here', () => {
 });
 
 test.each([
-  { what: 'limits', table: limitTable, columns: ['limit', 'default', 'ceiling', 'unit', 'at the limit'] },
-  { what: 'quotas', table: quotaTable, columns: ['quota', 'default', 'ceiling', 'unit', 'what'] },
-])('the table of $what is the one of the code', ({ table, columns }) => {
-  const shown = readTable(readme, columns).map((row) => ({
+  {
+    what: 'limits',
+    table: limitTable,
+    document: 'README.md',
+    columns: ['limit', 'default', 'ceiling', 'unit', 'at the limit'],
+  },
+  {
+    what: 'quotas',
+    table: quotaTable,
+    document: 'docs/API.md',
+    columns: ['quota', 'default', 'ceiling', 'unit', 'what'],
+  },
+])('the table of $what is the one of the code', ({ table, document, columns }) => {
+  const shown = readTable(readDocument(document), columns).map((row) => ({
     name: codeSpans(row[columns[0] as string] ?? '')[0],
     default: Number.parseInt(row.default ?? '', 10),
     ceiling: Number.parseInt(row.ceiling ?? '', 10),
@@ -94,7 +111,8 @@ test('a value beside a number in a table says the same', () => {
     GiB: 1024 ** 3,
     TiB: 1024 ** 4,
   };
-  const pairs = [...readme.matchAll(/\| (\d+) \((\d+) (\w+)\)/g)];
+  const tables = readme + readDocument('docs/API.md');
+  const pairs = [...tables.matchAll(/\| (\d+) \((\d+) (\w+)\)/g)];
   expect(pairs.length).toBeGreaterThan(10);
   for (const [, number, count, unit] of pairs)
     expect(Number(number)).toBe(Number(count) * (units[unit as string] ?? 0));
@@ -107,6 +125,8 @@ test.each([
   'SECURITY.md',
   'SPECIFICATION.md',
   'docs/SETTINGS.md',
+  'docs/CONTAINERS.md',
+  'docs/DEPLOY.md',
 ])('the links of %s lead somewhere', (document) => {
   const targets = [...readDocument(document).matchAll(/\]\(([^)#]+)\)/g)].map((match) => match[1] as string);
   const broken = targets.filter(

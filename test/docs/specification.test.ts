@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MAX_WAIT_SECONDS } from '../../api/prefer.ts';
-import { comparisonBars, pythonBars, subjects } from '../../bench/bars.ts';
+import { comparisonBars, containerBars, pythonBars, subjects } from '../../bench/bars.ts';
 import { partNames } from '../../bench/options.ts';
 import { KEPT_MS } from '../../runtime/run/idempotency.ts';
 import { watchdogIntervalMs } from '../../runtime/sandbox/isolate/walls/resident-watchdog.ts';
@@ -51,8 +51,10 @@ test('the bars are those that are judged', () => {
     [subjects.workerd]: "workerd's Worker Loader",
     [subjects.javascript]: 'JavaScript',
     [subjects.pyodide]: 'plain Pyodide in Node.js',
+    [subjects.bareExec]: 'a bare exec in a running container',
+    [subjects.warmContainer]: 'Cordon with a warm container',
   };
-  const judged = [...comparisonBars, ...pythonBars].map(({ atMost, atLeast, against, difference }) => {
+  const judged = [...comparisonBars, ...pythonBars, ...containerBars].map(({ atMost, atLeast, against, difference }) => {
     const figure = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost.toFixed(1)}`;
     if (against === undefined) return figure;
     return difference ? `${figure} ms more than ${peers[against]}` : `${figure} x ${peers[against]}`;

@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, constants, fstatSync, futimesSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunCommand } from './command.ts';
 import type { Home } from './home.ts';
 import { bindMount, unmount } from './mounts.ts';
 import type { Directories, Since } from './survey.ts';
@@ -18,6 +19,7 @@ export interface Attachment {
 }
 
 export interface AttachmentOptions {
+  run: RunCommand;
   target: string;
   home: Home;
   use<T>(body: () => Promise<T>): Promise<T>;
@@ -39,7 +41,7 @@ export async function createAttachment(options: AttachmentOptions): Promise<Atta
   try {
     // A run may have shut out its successors from the folder itself, which nobody else could repair.
     chmodSync(home.sized.files, 0o700);
-    await bindMount(home.sized.files, target);
+    await bindMount(home.sized.files, target, options.run);
   } catch (error) {
     targets.delete(target);
     await options.abandon();
@@ -48,7 +50,7 @@ export async function createAttachment(options: AttachmentOptions): Promise<Atta
   let since: Since | undefined;
   let gone: Promise<{ changed: string[]; cut: boolean }> | undefined;
   async function end(): Promise<{ changed: string[]; cut: boolean }> {
-    await unmount(target);
+    await unmount(target, options.run);
     targets.delete(target);
     if (options.ended()) return { changed: [], cut: false };
     const { changed, cut } = await use(() => options.finish(since));

@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process';
 import { VolumeError } from './volume-error.ts';
 
 /** Where distributions keep these programs; nothing of our own environment reaches them. */
-const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+export const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
+
+export type RunCommand = (program: string, args: readonly string[], timeoutMs?: number) => Promise<string>;
 
 const TIMEOUT_MS = 60_000;
 /** For what waits until the disk has it all. */

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createGate } from '../gate.ts';
-import { runCommand, SLOW_MS } from './command.ts';
+import { type RunCommand, runCommand, SLOW_MS } from './command.ts';
 import { copyFiles } from './copy-files.ts';
 import { cleanHome, flushFolder, furnish, type Home } from './home.ts';
 import { makeImage } from './image.ts';
@@ -43,6 +43,6 @@ export async function migrate(home: Home, options: MigrateOptions): Promise<stri
 }
 
 /** Flushes one mounted file system, down to the disk that holds its image. */
-export async function flushVolume(mountPoint: string): Promise<void> {
-  await runCommand('sync', ['-f', mountPoint], SLOW_MS);
+export async function flushVolume(mountPoint: string, run: RunCommand = runCommand): Promise<void> {
+  await run('sync', ['-f', mountPoint], SLOW_MS);
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runCommand, SLOW_MS } from './command.ts';
+import { type RunCommand, runCommand, SLOW_MS } from './command.ts';
 import { VolumeError } from './volume-error.ts';
 
 export interface Mount {
@@ -59,16 +59,16 @@ export async function mountImage(image: string, folder: string): Promise<string>
   return device;
 }
 
-export async function bindMount(from: string, to: string): Promise<void> {
-  await runCommand('mount', ['--bind', from, to]);
+export async function bindMount(from: string, to: string, run: RunCommand = runCommand): Promise<void> {
+  await run('mount', ['--bind', from, to]);
 }
 
 const BUSY_RETRIES_MS = [10, 30, 100, 300];
 
 /** Whether the file system is gone at once: not when something holds files of it open. */
-export async function tryUnmount(path: string): Promise<boolean> {
+export async function tryUnmount(path: string, run: RunCommand = runCommand): Promise<boolean> {
   try {
-    await runCommand('umount', [path], SLOW_MS);
+    await run('umount', [path], SLOW_MS);
     return true;
   } catch (error) {
     if (mountedAt(path) === undefined) return true;
@@ -78,14 +78,14 @@ export async function tryUnmount(path: string): Promise<boolean> {
 }
 
 /** Unmounts all that lies at this path. Who holds files open gets a moment; then nobody new enters, and the kernel ends it with the last one. */
-export async function unmount(path: string): Promise<void> {
+export async function unmount(path: string, run: RunCommand = runCommand): Promise<void> {
   while (mountedAt(path) !== undefined) {
-    let gone = await tryUnmount(path);
+    let gone = await tryUnmount(path, run);
     for (const ms of BUSY_RETRIES_MS) {
       if (gone) break;
       await sleep(ms);
-      gone = await tryUnmount(path);
+      gone = await tryUnmount(path, run);
     }
-    if (!gone) await runCommand('umount', ['-l', path]);
+    if (!gone) await run('umount', ['-l', path]);
   }
 }

@@ -4,6 +4,7 @@ import type { Amount } from '../allowance.ts';
 import { BLOCK, type SizedHome, type Tree } from '../tree.ts';
 import { WorkspaceError } from '../workspace-error.ts';
 import { type Attachment, createAttachment } from './attachment.ts';
+import type { RunCommand } from './command.ts';
 import type { Home } from './home.ts';
 import type { DiskShare, HostDisk } from './host-disk.ts';
 import { bytesForInodes, imageBytes, OWN_INODES } from './image.ts';
@@ -17,6 +18,7 @@ import { type Since, survey } from './survey.ts';
 import { VolumeError } from './volume-error.ts';
 
 export interface VolumeOptions {
+  run: RunCommand;
   home: Home;
   tree: Tree;
   guest: { uid: number; gid: number };
@@ -55,7 +57,7 @@ const METADATA_BYTES = 16 * 1024 * 1024;
 const INODE_BYTES = 512;
 
 /** Opens the volume of a home whose image exists. */
-export function createVolume({ home, tree, guest, disk, idleMs }: VolumeOptions): Volume {
+export function createVolume({ home, tree, guest, disk, idleMs, run }: VolumeOptions): Volume {
   const mounting: Mounting = createMounting({
     home,
     guest,
@@ -96,7 +98,7 @@ export function createVolume({ home, tree, guest, disk, idleMs }: VolumeOptions)
   }
 
   async function flush(): Promise<void> {
-    await flushVolume(home.mountPoint);
+    await flushVolume(home.mountPoint, run);
     unflushed = 0;
     share.flushed(pool.promised());
   }
@@ -177,6 +179,7 @@ export function createVolume({ home, tree, guest, disk, idleMs }: VolumeOptions)
           share.promise(member.growth.bytes + member.growth.files * INODE_BYTES + METADATA_BYTES);
           await pool.join(member, quota);
           return createAttachment({
+            run,
             target,
             home,
             use,
