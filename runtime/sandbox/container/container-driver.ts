@@ -50,7 +50,7 @@ const LOOK_AGAIN_MS = 3000;
 /** How long a run that was accepted waits for an engine that is being restarted. */
 const PATIENCE_MS = 60_000;
 const RETRY_MS = 1000;
-const CLOSE_MS = 10_000;
+const CLOSE_MS = 30_000;
 
 export interface ContainerDriver extends Driver {
   /** Settles when it is known whether there is an engine, and which images it has. */
@@ -133,7 +133,6 @@ export function createContainerDriver(options: ContainerDriverOptions): Containe
     survey = undefined;
     opened = undefined;
     surveyed.resolve();
-    clearTimeout(look);
     why = whyLost(detail, how);
     pool.pause(new EngineError(why));
     // Where it only hangs, what runs goes on: its limits hold from here.
@@ -142,8 +141,8 @@ export function createContainerDriver(options: ContainerDriverOptions): Containe
 
   /** An image that is missing may be built meanwhile, and one that was there may be removed. */
   function lookAgain(): void {
-    clearTimeout(look);
-    look = setTimeout(async () => {
+    look ??= setTimeout(async () => {
+      look = undefined;
       const before = survey?.images.found.map(({ tag }) => tag).join();
       const now = await findImages(engine, options.furtherImages).catch(() => undefined);
       if (isClosed || survey === undefined || now === undefined) return;

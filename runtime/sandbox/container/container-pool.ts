@@ -11,7 +11,7 @@ export interface Kind {
 
 export interface PoolOptions {
   start(kind: Kind, name: string): Promise<Container>;
-  /** Blank containers to keep of each kind that `keep` names. */
+  /** Blank containers to keep of each kind that `keep` names last. */
   warm: number;
   /** At once: blank, leased and not yet removed ones. */
   maxContainers: number;
@@ -22,8 +22,8 @@ export interface PoolOptions {
 }
 
 export interface ContainerPool {
-  /** Keeps blank ones of this kind from now on. */
-  keep(kind: Kind): void;
+  /** Keeps blank ones of these kinds from now on, and of no others. */
+  keep(kinds: readonly Kind[]): void;
   /** First come, first served. Errors: what making one says; the abort reason. */
   take(kind: Kind, ramBytes: number, signal: AbortSignal): Promise<Taken>;
   counts(): { containers: number; blank: number; leased: number };
@@ -58,8 +58,8 @@ const same = (a: Kind, b: Kind) =>
   a.workspaceInMemory?.files === b.workspaceInMemory?.files;
 
 export function createContainerPool(options: PoolOptions): ContainerPool {
-  const kept: Kind[] = [];
-  const blanks: { kind: Kind; container: Container }[] = [];
+  let kept: readonly Kind[] = [];
+  let blanks: { kind: Kind; container: Container }[] = [];
   const making: Kind[] = [];
   const leased = new Set<Container>();
   const leaving = new Set<Promise<void>>();
@@ -177,8 +177,11 @@ export function createContainerPool(options: PoolOptions): ContainerPool {
   }
 
   return {
-    keep(kind) {
-      if (!kept.some((one) => same(one, kind))) kept.push(kind);
+    keep(kinds) {
+      kept = kinds;
+      const isKept = ({ kind }: { kind: Kind }) => kinds.some((one) => same(one, kind));
+      for (const { container } of blanks.filter((blank) => !isKept(blank))) discard(container);
+      blanks = blanks.filter(isKept);
       pump();
     },
     async take(kind, ram, signal) {

@@ -22,7 +22,7 @@ export interface Contact {
 }
 
 const RETRY_MS = 1000;
-const BEAT_MS = 5000;
+const BEAT_MS = 3000;
 /** In a row: one may be late on a machine that is busy. */
 const MISSED_BEATS = 2;
 

@@ -86,8 +86,8 @@ export async function openEngine(deps: OpenDeps, { facts, images }: Survey): Pro
     gvisorDetail: runtimes.reports.find(({ name }) => name === 'gvisor')?.detail ?? noGvisor.detail,
     whyInMemory: whyNotMounted(main),
   });
-  for (const { name, tag } of main.usable ? images.found : [])
-    if (!deps.furtherImages.includes(name)) pool.keep({ imageTag: tag, ...usual });
+  const kept = main.usable ? images.found.filter(({ name }) => !deps.furtherImages.includes(name)) : [];
+  pool.keep(kept.map(({ tag }) => ({ imageTag: tag, ...usual })));
 
   return {
     runtimes: runtimes.reports.map(({ name, usable, detail }) => ({

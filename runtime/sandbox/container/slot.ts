@@ -53,12 +53,11 @@ export async function openSlot(root: string, id: string, onConnection: (socket: 
   };
 }
 
-const TRIES_AFTER_MS = [0, 100, 1000, 10_000, 60_000];
+const [FIRST_TRY_MS, LAST_TRY_MS] = [100, 100_000];
 
 /** Only when empty: the agent's files may be mounted here for a moment yet. */
 async function removeEmpty(folders: string[]): Promise<void> {
-  for (const ms of TRIES_AFTER_MS) {
-    if (ms > 0) await sleep(ms, undefined, { ref: false });
+  for (let ms = FIRST_TRY_MS; ms < LAST_TRY_MS; ms *= 2, await sleep(ms, undefined, { ref: false })) {
     try {
       for (const folder of folders) await rmdir(folder);
       return;
