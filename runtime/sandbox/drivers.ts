@@ -36,6 +36,7 @@ export interface DriversDeps {
 }
 
 const SURVEY_PATIENCE_MS = 2000;
+const PROOF_PATIENCE_MS = 20_000;
 
 /** The isolates are ready when it resolves; the engine of the containers is still being asked. */
 export async function startDrivers(deps: DriversDeps): Promise<Drivers> {
@@ -45,8 +46,12 @@ export async function startDrivers(deps: DriversDeps): Promise<Drivers> {
   if (config.engine !== 'none') {
     const containers = startContainers(deps);
     drivers.push(containers);
-    // An engine that answers does so at once; for one that hangs nobody waits.
-    await Promise.race([containers.surveyed, sleep(SURVEY_PATIENCE_MS, undefined, { ref: false })]);
+    // An engine that answers does so at once; for one that hangs nobody waits. What the operator demands is proved first.
+    const demands = config.requireWalls.length > 0 || config.containerRuntime === 'gvisor';
+    await Promise.race([
+      containers.surveyed.then(() => (demands ? containers.opened : undefined)),
+      sleep(demands ? PROOF_PATIENCE_MS : SURVEY_PATIENCE_MS, undefined, { ref: false }),
+    ]);
   }
   return {
     of(kind) {
