@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, utimesSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkspaceError } from '../workspace-error.ts';
 import { furnish, type Home } from './home.ts';
@@ -16,6 +16,8 @@ export interface Mounting {
   room(): Room | undefined;
   /** Enlarges the image and its file system. False: not now. Not inside an operation. */
   enlarge(bytes: number): Promise<boolean>;
+  /** Mounts it anew, repaired, when the kernel made it read-only and no container has it bound. Answers whether it did. */
+  heal(): Promise<boolean>;
   /** Runs `first`, then unmounts for ever. */
   close(first: () => Promise<void>): Promise<void>;
 }
@@ -42,6 +44,16 @@ async function isReleased(image: string): Promise<boolean> {
   return false;
 }
 
+/** After an error of its disk. Asked by a write: kernels from 6.12 on do not say so of the mount. */
+function isReadOnly(mountPoint: string): boolean {
+  try {
+    utimesSync(mountPoint, 0, 0);
+    return false;
+  } catch (error) {
+    return ['EROFS', 'EIO'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
+}
+
 export function createMounting({ home, guest, idleMs, isBound, alone }: MountingOptions): Mounting {
   const turns = createTurns();
   let room: Room | undefined;
@@ -54,7 +66,8 @@ export function createMounting({ home, guest, idleMs, isBound, alone }: Mounting
 
   async function mountNow(): Promise<void> {
     const there = mountedAt(home.mountPoint);
-    if (there !== undefined && !there.readOnly && backingFile(there.source) === home.image) {
+    const isOurs = there !== undefined && backingFile(there.source) === home.image;
+    if (isOurs && !there.readOnly && !isReadOnly(home.mountPoint)) {
       // Of a service that was killed.
       device = there.source.replace('/dev/', '');
     } else {
@@ -132,6 +145,20 @@ export function createMounting({ home, guest, idleMs, isBound, alone }: Mounting
           } finally {
             await mountNow();
           }
+        }),
+      );
+    },
+    async heal() {
+      if (room === undefined || isBound() || !isReadOnly(home.mountPoint)) return false;
+      return alone(() =>
+        turns(async () => {
+          if (room === undefined || isBound()) return false;
+          room = undefined;
+          await unmount(home.mountPoint);
+          if (!(await isReleased(home.image)))
+            throw new VolumeError(`${home.mountPoint} is read-only after an error, and files of it are held open`);
+          await mountNow();
+          return true;
         }),
       );
     },

@@ -124,8 +124,8 @@ export function createVolume({ home, tree, guest, disk, idleMs, run }: VolumeOpt
   async function finish(member: Member, since: Since | undefined): Promise<{ changed: string[]; cut: boolean }> {
     const isFirst = !left.has(member);
     left.add(member);
-    if (isFirst) await turns(() => pool.leave(member));
     try {
+      if (isFirst) await turns(() => pool.leave(member));
       await flush();
       return await look(since);
     } finally {
@@ -170,14 +170,20 @@ export function createVolume({ home, tree, guest, disk, idleMs, run }: VolumeOpt
     },
 
     attach: (target, { growth, quota }) =>
-      turns(() =>
-        use(async () => {
+      turns(async () => {
+        if (await mounting.heal()) await use(async () => void (await look(undefined)));
+        return use(async () => {
           if (ended) throw new WorkspaceError('ENOENT', 'open', '/workspace');
           const most = (what: keyof Amount) => Math.max(0, Math.min(quota[what] - tree.used[what], growth[what]));
           const member = { growth: { bytes: most('bytes'), files: most('files') } };
           await ensureRoom(quota, member.growth.bytes / BLOCK, member.growth.files);
           share.promise(member.growth.bytes + member.growth.files * INODE_BYTES + METADATA_BYTES);
-          await pool.join(member, quota);
+          try {
+            await pool.join(member, quota);
+          } catch (error) {
+            share.flushed(pool.promised());
+            throw error;
+          }
           return createAttachment({
             run,
             target,
@@ -192,12 +198,11 @@ export function createVolume({ home, tree, guest, disk, idleMs, run }: VolumeOpt
             finish: (since) => ending(finish(member, since)),
             ended: () => ended,
             async abandon() {
-              await pool.leave(member);
-              pool.counted();
+              await pool.leave(member).finally(() => pool.counted());
             },
           });
-        }),
-      ),
+        });
+      }),
 
     prepare: (quota) =>
       use(async () => {
