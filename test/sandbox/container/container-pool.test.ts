@@ -52,7 +52,7 @@ const until = async (holds: () => boolean) => {
 
 test('kept ones are made ahead and made anew, each given once', async () => {
   const { pool, alive } = openPool({ warm: 2 });
-  pool.keep(shell);
+  pool.keep([shell]);
   await until(() => pool.counts().blank === 2);
   const taken = await Promise.all([pool.take(shell, 1, never()), pool.take(shell, 1, never())]);
   expect(new Set(taken.map(({ container }) => container.id)).size).toBe(2);
@@ -81,7 +81,7 @@ test('never more than allowed, whoever waits gets one in order', async () => {
 
 test('a blank one of another kind gives its place to who waits', async () => {
   const { pool, alive } = openPool({ warm: 2, maxContainers: 2 });
-  pool.keep(shell);
+  pool.keep([shell]);
   await until(() => pool.counts().blank === 2);
   const { done, container } = await pool.take(python, 1, never());
   expect(alive.get(container.id)).toEqual(python);
@@ -123,7 +123,7 @@ test('what cannot be made is told to who waits, and kept ones are tried again', 
   const { pool, failures } = openPool({ warm: 1, fails: () => broken });
   await expect(pool.take(shell, 1, never())).rejects.toThrow('no engine');
   expect(failures).toEqual(['no engine']);
-  pool.keep(shell);
+  pool.keep([shell]);
   broken = false;
   (await pool.take(shell, 1, never())).done();
   await until(() => pool.counts().blank === 1);
@@ -132,7 +132,7 @@ test('what cannot be made is told to who waits, and kept ones are tried again', 
 
 test('a blank one that dies is replaced, and a lost engine empties the pool', async () => {
   const { pool, alive, lost } = openPool({ warm: 1 });
-  pool.keep(shell);
+  pool.keep([shell]);
   await until(() => pool.counts().blank === 1);
   const [name] = alive.keys();
   lost.get(name as string)?.('died');
