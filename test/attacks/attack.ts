@@ -26,8 +26,8 @@ export interface Attack {
    * Otherwise limits and refused requests are the same, and whatever else an attack does there, it does no harm.
    */
   inContainer?: false | (Partial<Pick<Attack, 'ends' | 'result' | 'limits' | 'input' | 'look'>> & { why?: string });
-  /** What differs under gVisor; text: why it cannot be made there. */
-  underGvisor?: Partial<Attack> | string;
+  /** What differs under gVisor (`undefined`: nothing is expected); text: why it cannot be made there, or means nothing. */
+  underGvisor?: { [Key in keyof Attack]?: Attack[Key] | undefined } | string;
 }
 
 export interface Scene {

@@ -1,6 +1,7 @@
 /**
- * Lists of attacks become tests: all of them in isolates, every fourth in containers. CORDON_TEST_LONG=1
+ * Lists of attacks become tests: all of them in isolates, every fifth in containers. CORDON_TEST_LONG=1
  * (`npm run test:long`) makes all of them in containers under runc, and again under gVisor where the engine has it.
+ * What only containers have is attacked in container-*.test.ts, under runc always.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine } from '../../runtime/sandbox/container/engine.ts';
@@ -11,7 +12,7 @@ import { expectNoStrays, openArena, roomOfPrograms } from './arena.ts';
 import type { Arena, Attack } from './attack.ts';
 import { workerPids } from './processes.ts';
 
-const EVERY = long ? 1 : 4;
+const EVERY = long ? 1 : 5;
 
 /** Why nothing can be attacked under gVisor here; undefined: it can. */
 export const noGvisor = await (async () => {
@@ -31,19 +32,22 @@ export function attacks(title: string, list: readonly Attack[]): void {
   attacksInContainers(title, list);
 }
 
-/** The same attacks on the programs of a container: every fourth, or all. */
+/** The same attacks on the programs of a container: every fifth, or all. */
 export function attacksInContainers(title: string, list: readonly Attack[]): void {
   const chosen = list.filter(({ inContainer }) => inContainer !== false).filter((_, index) => index % EVERY === 0);
   if (chosen.length > 0) containerAttacks(`${title}, in containers`, chosen.map(inContainer));
 }
 
-/** Attacks that only containers know, all of them; under gVisor those that `gvisor` picks, in the long form. */
-export function containerAttacks(title: string, list: readonly Attack[]): void {
+/**
+ * Attacks that only containers know: all of them under runc. Under gVisor those that can be made there, in the long form
+ * or where `always` says so.
+ */
+export function containerAttacks(title: string, list: readonly Attack[], always = false): void {
   describe.skipIf(noEngine !== undefined)(skippable(title, noEngine), () =>
     attacksAt('runc', list, { containers: 'runc' }),
   );
   const picked = list.flatMap((attack) => underGvisor(attack) ?? []);
-  if (long && picked.length > 0)
+  if ((long || always) && picked.length > 0)
     describe.skipIf(noGvisor !== undefined)(skippable(title, noGvisor), () =>
       attacksAt('gVisor', picked, { containers: 'gvisor' }),
     );
@@ -74,19 +78,29 @@ const anyEnd = /^(succeeded|failed \S+|limit_exceeded \w+|timed_out wallMs)$/;
 /** What the host decides, in every driver alike. */
 const hostsEnd = /limit_exceeded|timed_out|\d{3} /;
 
+const mayTimeOut = (ends: Attack['ends']) => ends !== anyEnd && /timed_out/.test(String(ends));
+
 function inContainer({ inContainer, result: _result, resultType: _type, look: _look, ...attack }: Attack): Attack {
   const { why: _why, ...own } = inContainer || {};
-  const { ramBytes = 0, ...limits } = { ...attack.limits };
+  const ends = own.ends ?? (hostsEnd.test(String(attack.ends)) ? attack.ends : anyEnd);
+  const { ramBytes = 0, wallMs = 0, ...limits } = { ...attack.limits };
   return {
     ...attack,
-    ends: hostsEnd.test(String(attack.ends)) ? attack.ends : anyEnd,
     ...own,
-    limits: { ...limits, ramBytes: Math.max(ramBytes, roomOfPrograms.ramBytes), ...own.limits },
+    ends,
+    limits: {
+      ...limits,
+      ramBytes: Math.max(ramBytes, roomOfPrograms.ramBytes),
+      // A busy machine must not be what ends it.
+      wallMs: wallMs > 0 && mayTimeOut(ends) ? wallMs : Math.max(wallMs, roomOfPrograms.wallMs),
+      ...own.limits,
+    },
   };
 }
 
 /** Undefined: it means nothing there. */
 function underGvisor({ underGvisor: differs = {}, ...attack }: Attack): Attack | undefined {
   if (typeof differs === 'string') return undefined;
-  return { ...attack, ...differs };
+  const merged = Object.entries({ ...attack, ...differs }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(merged) as unknown as Attack;
 }

@@ -15,7 +15,17 @@ const AGENTS = ['python-1', 'python-2'];
 
 export type PythonAttack = Omit<Attack, 'language'>;
 
+/** In isolates and in containers. */
 export function pythonAttacks(title: string, list: readonly PythonAttack[]): void {
+  pythonIsolateAttacks(title, list);
+  attacksInContainers(
+    title,
+    list.map((attack) => ({ ...attack, language: 'python' })),
+  );
+}
+
+/** On parts of the interpreter in isolates, which no container has. */
+export function pythonIsolateAttacks(title: string, list: readonly PythonAttack[]): void {
   describe(title, () => {
     let arena: Arena;
     let clean: object;
@@ -71,8 +81,4 @@ export function pythonAttacks(title: string, list: readonly PythonAttack[]): voi
       );
     test('and the service had no fault of its own', () => expect(arena.faults).toEqual([]));
   });
-  attacksInContainers(
-    title,
-    list.map((attack) => ({ ...attack, language: 'python' })),
-  );
 }

@@ -7,6 +7,11 @@ const deep = (name: string, code: string, more: Partial<PythonAttack> = {}): Pyt
   code,
   ends: /^(succeeded|failed (RecursionError|MemoryError|SystemError|RuntimeError|SyntaxError|ValueError|OverflowError)|limit_exceeded ramBytes)$/,
   ...more,
+  inContainer: {
+    ends: /^(succeeded|failed \w+|limit_exceeded \w+)$/,
+    why: 'where the stack ends, CPython ends with a signal',
+    ...more.inContainer,
+  },
 });
 
 const unlimited = 'import sys\nsys.setrecursionlimit(10**9)\n';

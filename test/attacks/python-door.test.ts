@@ -1,4 +1,4 @@
-import { type PythonAttack, pythonAttacks } from './python-arena.ts';
+import { type PythonAttack, pythonIsolateAttacks } from './python-arena.ts';
 
 const MiB = 1024 * 1024;
 
@@ -32,7 +32,7 @@ def reply():
     return json.loads(os.read(door, head)), os.read(door, size)
 `;
 
-pythonAttacks('Python: descriptors and the door', [
+pythonIsolateAttacks('Python: descriptors and the door', [
   {
     name: 'every descriptor closed: the run goes on, prints into nothing and answers',
     code: `

@@ -1,6 +1,6 @@
-import { pythonAttacks } from './python-arena.ts';
+import { pythonIsolateAttacks } from './python-arena.ts';
 
-pythonAttacks('Python: JavaScript broken and used up', [
+pythonIsolateAttacks('Python: JavaScript broken and used up', [
   {
     name: 'Object.prototype polluted through js forges no answer of the host',
     code: `

@@ -1,4 +1,4 @@
-import { type PythonAttack, pythonAttacks } from './python-arena.ts';
+import { type PythonAttack, pythonIsolateAttacks } from './python-arena.ts';
 
 const nothing = (name: string, code: string, more: Partial<PythonAttack> = {}): PythonAttack => ({
   name: `${name} finds nothing`,
@@ -58,7 +58,7 @@ def proxies():
     return found
 `;
 
-pythonAttacks('Python: JavaScript', [
+pythonIsolateAttacks('Python: JavaScript', [
   nothing('a search of js for names of the host', `import js\n[name for name in ${HOST_NAMES} if hasattr(js, name)]`),
   nothing(
     'a search of js for anything but the language',

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { containerWallNames } from '../../runtime/sandbox/container/container-probe.ts';
 import { wallNames } from '../../runtime/sandbox/isolate/walls/walls.ts';
 import { codeSpans, readDocument, readTable, root } from './markdown.ts';
 
@@ -33,6 +34,11 @@ describe('each threat', () => {
 test('the table of walls has each wall once', () => {
   const rows = readTable(document, ['wall', 'what it is', 'without it']);
   expect(rows.map(({ wall }) => codeSpans(wall ?? '')[0])).toEqual([...wallNames]);
+});
+
+test('the table of walls of containers has each once', () => {
+  const rows = readTable(document, ['wall of a container', 'what it is', 'without it']);
+  expect(rows.flatMap((row) => codeSpans(row['wall of a container'] ?? ''))).toEqual([...containerWallNames]);
 });
 
 test('each wall stands in the way of some threat', () => {

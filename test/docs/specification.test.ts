@@ -54,11 +54,13 @@ test('the bars are those that are judged', () => {
     [subjects.bareExec]: 'a bare exec in a running container',
     [subjects.warmContainer]: 'Cordon with a warm container',
   };
-  const judged = [...comparisonBars, ...pythonBars, ...containerBars].map(({ atMost, atLeast, against, difference }) => {
-    const figure = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost.toFixed(1)}`;
-    if (against === undefined) return figure;
-    return difference ? `${figure} ms more than ${peers[against]}` : `${figure} x ${peers[against]}`;
-  });
+  const judged = [...comparisonBars, ...pythonBars, ...containerBars].map(
+    ({ atMost, atLeast, against, difference }) => {
+      const figure = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost.toFixed(1)}`;
+      if (against === undefined) return figure;
+      return difference ? `${figure} ms more than ${peers[against]}` : `${figure} x ${peers[against]}`;
+    },
+  );
   expect(shown).toEqual([...new Set(judged)]);
 });
 

@@ -1,5 +1,6 @@
 /** The container engine, through its API. The one file that imports dockerode. */
 import { Agent } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
 
@@ -78,6 +79,8 @@ export class EngineError extends Error {
 
 const DEADLINE_MS = 30_000;
 const PING_MS = 3000;
+const REMOVALS = 5;
+const AGAIN_MS = 100;
 
 /**
  * A connection by address: `unix:///path` or `tcp://host:port`. Connects at the first call. `timeoutMs` is how long an
@@ -149,13 +152,22 @@ export function createEngine(address: string): Engine {
         };
       }),
     async remove(id) {
-      const gone = () => ask('remove', () => docker.getContainer(id).remove({ force: true, v: true }).then(nothing));
-      try {
-        await unlessGone(gone);
-      } catch (error) {
-        // Another removal of it is under way: this one is done when that one is.
-        if (!(error instanceof EngineError) || error.status !== 409) throw error;
-        await unlessGone(() => ask('wait', () => docker.getContainer(id).wait({ condition: 'removed' }).then(nothing)));
+      const container = docker.getContainer(id);
+      const removal = () =>
+        unlessGone(() => ask('remove', () => container.remove({ force: true, v: true }).then(nothing)));
+      for (let tries = 1; ; tries++) {
+        try {
+          return void (await removal());
+        } catch (error) {
+          if (!(error instanceof EngineError) || error.status !== 409 || tries >= REMOVALS) throw error;
+          // It died while the engine was about to kill it, which the engine takes for a conflict: asked again, it goes.
+          // Where another removal is under way, this one is done when that one is.
+          if (/already in progress/.test(error.message))
+            await unlessGone(() => ask('wait', () => container.wait({ condition: 'removed' }).then(nothing))).catch(
+              nothing,
+            );
+          else await sleep(AGAIN_MS);
+        }
       }
     },
     list: (label) =>
