@@ -48,7 +48,8 @@ export async function openSlot(root: string, id: string, onConnection: (socket: 
       server.close();
       closeSync(fd);
       await rm(doorFolder, { recursive: true, force: true });
-      void removeEmpty([workspaceFolder, folder]);
+      const folders = [workspaceFolder, folder];
+      if (!(await removed(folders))) void removeLater(folders);
     },
   };
 }
@@ -56,13 +57,18 @@ export async function openSlot(root: string, id: string, onConnection: (socket: 
 const [FIRST_TRY_MS, LAST_TRY_MS] = [100, 100_000];
 
 /** Only when empty: the agent's files may be mounted here for a moment yet. */
-async function removeEmpty(folders: string[]): Promise<void> {
-  for (let ms = FIRST_TRY_MS; ms < LAST_TRY_MS; ms *= 2, await sleep(ms, undefined, { ref: false })) {
-    try {
-      for (const folder of folders) await rmdir(folder);
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    }
+async function removeLater(folders: string[]): Promise<void> {
+  for (let ms = FIRST_TRY_MS; ms < LAST_TRY_MS; ms *= 2) {
+    await sleep(ms, undefined, { ref: false });
+    if (await removed(folders)) return;
+  }
+}
+
+async function removed(folders: string[]): Promise<boolean> {
+  try {
+    for (const folder of folders) await rmdir(folder);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
   }
 }
