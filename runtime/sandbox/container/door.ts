@@ -11,6 +11,7 @@ import {
   type CallMessage,
   type ControlMessage,
   type EndedMessage,
+  type GuestMessage,
   parseControlMessage,
   parseGuestMessage,
   type ServiceMessage,
@@ -149,9 +150,20 @@ export function createDoor(): Door {
     else answer(socket, message, bytes);
   }
 
+  /**
+   * The supervisor forwarded what was printed before the guest wrote this, on its own connection: both can be read in one
+   * turn of the event loop, in either order. So the guest's turn comes when all that was there is read.
+   */
   function guest(socket: Socket, header: object, bytes: Buffer | undefined): void {
     if (!run) throw new ProtocolError('nothing runs');
     const message = parseGuestMessage(header);
+    setImmediate(() => {
+      if (!isClosed) heard(socket, message, bytes);
+    });
+  }
+
+  function heard(socket: Socket, message: GuestMessage, bytes: Buffer | undefined): void {
+    if (!run) return;
     if (message.t === 'call') return answer(socket, message, bytes);
     if (message.t === 'end') run.events.end(message.end);
     else run.host.output({ type: 'display', mime: message.mime, data: message.data });

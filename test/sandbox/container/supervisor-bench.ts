@@ -145,6 +145,8 @@ async function openSupervised() {
       guest.on('error', () => {});
       const read = frameReader(64 * 1024 ** 2, async (header, bytes) => {
         const { id, ...message } = header as Message;
+        // As Cordon's door: what the supervisor sent before is read in this turn of the loop.
+        await new Promise(setImmediate);
         guest.write(encodeFrame({ t: 'reply', id, reply: await reply(message, bytes) }));
       });
       guest.on('data', read);
