@@ -36,8 +36,9 @@ const READY_MS = 60_000;
 const LOOK_MS = 2000;
 /** How long a killed container may take to be gone from this machine. */
 const GONE_MS = 5000;
-/** How long a lost engine is waited for when only it can tell that a container is gone. */
+/** How long the engine is asked to remove a container. */
 const ENGINE_GONE_MS = 10_000;
+const AGAIN_MS = 250;
 
 /** The engine did what it was told, and yet there is no sandbox. */
 export class StartFailed extends Error {}
@@ -102,21 +103,20 @@ function running(engine: Engine, { id, door, slot, counters, pid, options }: Sta
   async function destroy(): Promise<void> {
     door.close();
     const seen = counters !== undefined && (await killFromHere(counters, pid));
-    const gone = engine.remove(id).catch(async () => {
-      // The engine is lost, or could not: whoever reaps finds it by its label.
-      if (!seen) await waitForEngine();
-    });
+    const gone = removeUntilGone(seen);
     void gone.then(() => slot.close()).finally(() => removed.resolve());
     if (!seen) await gone;
   }
 
-  async function waitForEngine(): Promise<void> {
-    for (const end = performance.now() + ENGINE_GONE_MS; performance.now() < end; await sleep(250)) {
-      const done = await engine.remove(id).then(
-        () => true,
-        () => false,
-      );
-      if (done) return;
+  /** An engine that is busy refuses for many reasons of the moment. What is left in the end, whoever reaps finds by its label. */
+  async function removeUntilGone(seen: boolean): Promise<void> {
+    for (const end = performance.now() + ENGINE_GONE_MS; performance.now() < end; await sleep(AGAIN_MS)) {
+      try {
+        return await engine.remove(id);
+      } catch (error) {
+        // The engine is lost: it is waited for only where it alone can tell that the container is gone.
+        if (seen && (!(error instanceof EngineError) || error.status === undefined)) return;
+      }
     }
   }
 
