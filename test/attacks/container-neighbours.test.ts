@@ -139,7 +139,7 @@ while True: pass`,
         const began = performance.now();
         const { ended } = await arena.attack({ language: 'shell', code: 'for n in $(seq 2000); do :; done' });
         expect(ended).toBe('succeeded');
-        expect(performance.now() - began).toBeLessThan(10_000);
+        expect(performance.now() - began).toBeLessThan(30_000);
       }
     },
   },

@@ -19,6 +19,8 @@ const list: Attack[] = [
     ends: 'succeeded',
     result: 1,
     look: cut,
+    // Each system call costs gVisor's process that follows the guest's.
+    underGvisor: { ends: /^(succeeded|limit_exceeded cpuMs)$/, result: undefined },
     limits: { cpuMs: 30_000, wallMs: 60_000 },
   },
   {

@@ -48,6 +48,7 @@ attacks('inputs', [
     code: 'input.length',
     input: Array.from({ length: 1_300_000 }, () => ({})),
     ends: /^limit_exceeded ramBytes$/,
+    underGvisor: { ends: /^(succeeded|limit_exceeded ramBytes)$/ },
     limits: { ramBytes: 16 * 1024 * 1024, cpuMs: 5000, wallMs: 8000 },
   },
   {
