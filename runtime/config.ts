@@ -1,72 +1,33 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
+import {
+  engineAddress,
+  httpAddress,
+  integer,
+  list,
+  masterKey,
+  oneOf,
+  optional,
+  type Setting,
+  setting,
+  text,
+} from './setting-values.ts';
+
+const cores = availableParallelism();
+const GiB = 1024 ** 3;
+const DAY_MS = 24 * 3_600_000;
 
 /**
  * Every setting of Cordon: the only place that reads the environment.
  * docs/SETTINGS.md is this table, and a test holds both together.
  */
-interface Setting<T> {
-  env: string;
-  what: string;
-  default: T;
-  parse: (text: string) => T;
-  secret?: boolean;
-}
-
-const text = (value: string) => value;
-const list = (value: string) =>
-  value
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-
-function integer(minimum: number, maximum: number) {
-  return (value: string) => {
-    const number = Number(value);
-    if (!Number.isInteger(number) || number < minimum || number > maximum)
-      throw new Error(`must be a whole number from ${minimum} to ${maximum}`);
-    return number;
-  };
-}
-
-function oneOf<const T extends string>(...allowed: T[]) {
-  return (value: string): T => {
-    if (!allowed.includes(value as T)) throw new Error(`must be one of ${allowed.join(', ')}`);
-    return value as T;
-  };
-}
-
-function engineAddress(value: string): string {
-  if (value === 'none' || /^unix:\/\/\/./.test(value)) return value;
-  if (URL.canParse(value) && new URL(value).protocol === 'tcp:' && new URL(value).hostname !== '') return value;
-  throw new Error('must be unix:///path, tcp://host:port or none');
-}
-
-const setting = <T>(
-  env: string,
-  defaultValue: T,
-  parse: (text: string) => T,
-  what: string,
-  secret = false,
-): Setting<T> => ({
-  env,
-  what,
-  default: defaultValue,
-  parse,
-  secret,
-});
-
-const cores = availableParallelism();
-const GiB = 1024 ** 3;
-
 export const settings = {
   host: setting('CORDON_HOST', '127.0.0.1', text, 'address to listen on'),
   port: setting('CORDON_PORT', 7700, integer(0, 65535), 'port to listen on; 0 takes a free one'),
   dataDir: setting('CORDON_DATA', '.cordon', text, 'data directory'),
-  adminKey: setting<string | undefined>(
+  adminKey: optional(
     'CORDON_ADMIN_KEY',
-    undefined,
     text,
     'the first operator key; unset: made at first start and kept in admin-key in the data directory',
     true,
@@ -83,12 +44,7 @@ export const settings = {
     list,
     'walls without which no run starts: a list of names, or `all`',
   ),
-  jsPackages: setting<string | undefined>(
-    'CORDON_JS_PACKAGES',
-    undefined,
-    text,
-    'folder with packages that guests may import',
-  ),
+  jsPackages: optional('CORDON_JS_PACKAGES', text, 'folder with packages that guests may import'),
   logLevel: setting(
     'CORDON_LOG_LEVEL',
     'info' as 'debug' | 'info' | 'warn' | 'error' | 'silent',
@@ -144,9 +100,8 @@ export const settings = {
     integer(512 * 1024 * 1024, 1024 * GiB),
     'memory for Python interpreters of all agents; runs that need more wait',
   ),
-  pythonPackages: setting<string | undefined>(
+  pythonPackages: optional(
     'CORDON_PYTHON_PACKAGES',
-    undefined,
     text,
     'folder with Python packages that guests may import, filled by `npm run python:add`',
   ),
@@ -187,6 +142,62 @@ export const settings = {
     'sum of `ramBytes` of the containers at once; further runs wait',
   ),
   containerCpus: setting('CORDON_CONTAINER_CPUS', 1, integer(1, 1024), 'CPU cores that one container can use'),
+  masterKey: optional(
+    'CORDON_MASTER_KEY',
+    masterKey,
+    'encrypts credentials: 32 bytes in base64; unset: made at first start and kept in master-key in the data directory',
+    true,
+  ),
+  credentialWarnMs: setting(
+    'CORDON_CREDENTIAL_WARN_MS',
+    30 * DAY_MS,
+    integer(0, 10 ** 12),
+    'age of a secret from which the pre-flight audit warns',
+  ),
+  credentialMaximumMs: optional(
+    'CORDON_CREDENTIAL_MAXIMUM_MS',
+    integer(1, 10 ** 12),
+    'age of a secret from which it is refused; unset: never',
+  ),
+  vaultAddress: optional(
+    'CORDON_VAULT_ADDR',
+    httpAddress,
+    'address of HashiCorp Vault or OpenBao, for secrets that are kept there',
+  ),
+  vaultMount: setting('CORDON_VAULT_MOUNT', 'secret', text, 'mount of its KV engine (version 2)'),
+  vaultToken: optional('CORDON_VAULT_TOKEN', text, 'token for it', true),
+  vaultRoleId: optional('CORDON_VAULT_ROLE_ID', text, 'AppRole for it, instead of a token'),
+  vaultSecretId: optional('CORDON_VAULT_SECRET_ID', text, 'secret id of the AppRole', true),
+  egressRequestBytes: setting(
+    'CORDON_EGRESS_REQUEST_BYTES',
+    32 * 1024 * 1024,
+    integer(1024, GiB),
+    'largest body of a request to a service',
+  ),
+  egressResponseBytes: setting(
+    'CORDON_EGRESS_RESPONSE_BYTES',
+    32 * 1024 * 1024,
+    integer(1024, 64 * GiB),
+    'largest body of a response of a service, decoded',
+  ),
+  egressCallMs: setting(
+    'CORDON_EGRESS_CALL_MS',
+    300_000,
+    integer(100, 24 * 3_600_000),
+    'longest call of a service, from the first byte to the last',
+  ),
+  approvalWaitMs: setting(
+    'CORDON_APPROVAL_WAIT_MS',
+    600_000,
+    integer(100, 24 * 3_600_000),
+    'how long a call waits for its approval',
+  ),
+  approvalWebhook: optional(
+    'CORDON_APPROVAL_WEBHOOK',
+    httpAddress,
+    'address that is told of each call that waits for an approval',
+  ),
+  keepAuditMs: setting('CORDON_KEEP_AUDIT_MS', 365 * DAY_MS, integer(0, 10 ** 13), 'how long audit entries are kept'),
   bodyBytes: setting(
     'CORDON_BODY_BYTES',
     64 * 1024 * 1024,

@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
+/** Run, key, request; grant, credential, approval, issuer, waiver. */
+export type IdPrefix = 'run' | 'key' | 'req' | 'grt' | 'cred' | 'apr' | 'iss' | 'wvr';
+
 /** Sortable id: prefix, 10 characters of milliseconds, 20 of randomness (80 bits). Same order as time, per millisecond. */
-export function newId(prefix: 'run' | 'key' | 'req', nowMs: number): string {
+export function newId(prefix: IdPrefix, nowMs: number): string {
   let time = '';
   for (let rest = nowMs, i = 0; i < 10; i++, rest = Math.floor(rest / 32)) time = ALPHABET[rest % 32] + time;
   // A UUID costs a tenth of fresh random bytes; its first 8 and last 12 digits are all random.

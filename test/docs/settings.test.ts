@@ -61,6 +61,7 @@ test('a size or time in words beside a number says the same', () => {
   const units: Record<string, number> = {
     seconds: 1000,
     minute: 60_000,
+    minutes: 60_000,
     days: 86_400_000,
     MiB: 1024 ** 2,
     GiB: 1024 ** 3,

@@ -1,0 +1,70 @@
+/** How the text of an environment variable becomes a setting: parsers that say what they take. */
+
+export interface Setting<T> {
+  env: string;
+  what: string;
+  default: T;
+  parse: (text: string) => T;
+  secret?: boolean;
+}
+
+export const text = (value: string) => value;
+export const list = (value: string) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+export function integer(minimum: number, maximum: number) {
+  return (value: string) => {
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < minimum || number > maximum)
+      throw new Error(`must be a whole number from ${minimum} to ${maximum}`);
+    return number;
+  };
+}
+
+export function oneOf<const T extends string>(...allowed: T[]) {
+  return (value: string): T => {
+    if (!allowed.includes(value as T)) throw new Error(`must be one of ${allowed.join(', ')}`);
+    return value as T;
+  };
+}
+
+export function engineAddress(value: string): string {
+  if (value === 'none' || /^unix:\/\/\/./.test(value)) return value;
+  if (URL.canParse(value) && new URL(value).protocol === 'tcp:' && new URL(value).hostname !== '') return value;
+  throw new Error('must be unix:///path, tcp://host:port or none');
+}
+
+export const setting = <T>(
+  env: string,
+  defaultValue: T,
+  parse: (text: string) => T,
+  what: string,
+  secret = false,
+): Setting<T> => ({
+  env,
+  what,
+  default: defaultValue,
+  parse,
+  secret,
+});
+
+export function masterKey(value: string): string {
+  if (Buffer.from(value, 'base64').length === 32 && /^[A-Za-z0-9+/]{43}=$/.test(value)) return value;
+  throw new Error('must be 32 bytes in base64');
+}
+
+export function httpAddress(value: string): string {
+  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value;
+  throw new Error('must be an http or https address');
+}
+
+/** Unset by default. */
+export const optional = <T>(
+  env: string,
+  parse: (text: string) => T,
+  what: string,
+  secret = false,
+): Setting<T | undefined> => setting<T | undefined>(env, undefined, parse, what, secret);
