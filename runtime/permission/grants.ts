@@ -1,0 +1,133 @@
+/** Making, changing and removing grants: nothing here widens what is in force. */
+import type { Audit } from '../audit/audit.ts';
+import type { Clock } from '../clock.ts';
+import type { Connector } from '../connector/connector.ts';
+import { CordonError, notFound } from '../errors.ts';
+import { newId } from '../ids.ts';
+import type { JsonObject } from '../json.ts';
+import type { Owner } from '../sandbox/driver.ts';
+import { readPage } from '../store/page.ts';
+import type { Store, Transaction } from '../store/store.ts';
+import { requireAgentIn } from './activation.ts';
+import { checkGrantInput, checkGrantTerms, type GrantTerms } from './grant-input.ts';
+import {
+  grantsOf,
+  isGrantId,
+  putGrant,
+  readGrant,
+  readGrants,
+  removeGrant,
+  type StoredGrant,
+  toGrant,
+} from './grant-records.ts';
+import { isNarrower } from './narrower.ts';
+import type { ChangedBy, Permissions } from './permissions.ts';
+
+export const maximumGrants = 200;
+
+export interface GrantsDeps {
+  store: Store;
+  clock: Clock;
+  audit: Pick<Audit, 'add'>;
+  /** Errors: CordonError `validation_failed` on the field `connector`. */
+  connector(tenant: string, id: string): Promise<Connector>;
+}
+
+type Grants = Pick<Permissions, 'createGrant' | 'listGrants' | 'getGrant' | 'replaceGrant' | 'deleteGrant'>;
+
+export function createGrants({ store, clock, audit, connector }: GrantsDeps): Grants {
+  const check = async (owner: Owner, input: unknown): Promise<GrantTerms> => {
+    const now = clock.now();
+    const { connector: id } = checkGrantTerms(input, now);
+    return checkGrantInput(input, await connector(owner.tenant, id), now);
+  };
+
+  const tell = (tx: Transaction, { tenant, agent }: Owner, by: ChangedBy, detail: JsonObject) =>
+    audit.add(tx, tenant, { kind: 'grant', agent, key: by.key, detail });
+
+  const put = (tx: Transaction, owner: Owner, by: ChangedBy, action: string, id: string, grant: StoredGrant) => {
+    putGrant(tx, owner, id, grant);
+    const { status, replaces } = grant;
+    const terms = structuredClone(grant.terms) as unknown as JsonObject;
+    tell(tx, owner, by, { action, grant: id, status, ...(replaces === undefined ? {} : { replaces }), ...terms });
+    return toGrant(owner, id, grant);
+  };
+
+  const putNew = (tx: Transaction, owner: Owner, by: ChangedBy, terms: GrantTerms, replaces?: string) => {
+    const used = readGrants(tx, owner).length;
+    if (used >= maximumGrants)
+      throw new CordonError('quota_exceeded', `Agent ${owner.agent} has ${used} grants, and may have no more`, {
+        quota: { name: 'grants', limit: maximumGrants, used },
+      });
+    const createdMs = clock.now();
+    const grant: StoredGrant = { terms, status: 'pending', createdMs, ...(replaces === undefined ? {} : { replaces }) };
+    return put(tx, owner, by, 'create', newId('grt', createdMs), grant);
+  };
+
+  return {
+    async createGrant(owner, input, by, sinceMs) {
+      const terms = await check(owner, input);
+      return store.transaction((tx) => {
+        requireAgentIn(tx, owner);
+        if (sinceMs !== undefined)
+          for (const [id, grant] of readGrants(tx, owner))
+            if (grant.status === 'pending' && grant.createdMs >= sinceMs && isSame(grant.terms, terms))
+              return toGrant(owner, id, grant);
+        return putNew(tx, owner, by, terms);
+      });
+    },
+
+    async listGrants(owner, page) {
+      const { entries, ...rest } = await readPage<StoredGrant>(store, grantsOf(owner), ['string'], page);
+      return { items: entries.map(({ key, value }) => toGrant(owner, String(key[3]), value)), ...rest };
+    },
+
+    async getGrant(owner, id) {
+      return toGrant(owner, id, await store.transaction((tx) => requireGrant(tx, owner, id)));
+    },
+
+    async replaceGrant(owner, id, input, by) {
+      await store.transaction((tx) => requireGrant(tx, owner, id));
+      const terms = await check(owner, input);
+      return store.transaction((tx) => {
+        const before = requireGrant(tx, owner, id);
+        if (before.status === 'pending') return put(tx, owner, by, 'change', id, { ...before, terms });
+        removeReplacements(tx, owner, id);
+        if (isNarrower(terms, before.terms)) return put(tx, owner, by, 'narrow', id, { ...before, terms });
+        return putNew(tx, owner, by, terms, id);
+      });
+    },
+
+    async deleteGrant(owner, id, by) {
+      await store.transaction(
+        (tx) => {
+          const { status } = requireGrant(tx, owner, id);
+          const replacements = removeReplacements(tx, owner, id);
+          removeGrant(tx, owner, id);
+          tell(tx, owner, by, {
+            action: 'delete',
+            grant: id,
+            status,
+            ...(replacements.length > 0 && { replacements }),
+          });
+        },
+        { reserve: true },
+      );
+    },
+  };
+}
+
+function requireGrant(tx: Transaction, owner: Owner, id: string): StoredGrant {
+  const found = isGrantId(id) ? readGrant(tx, owner, id) : undefined;
+  if (!found) throw notFound('This grant');
+  return found;
+}
+
+/** Those that wait to take the place of a grant. */
+function removeReplacements(tx: Transaction, owner: Owner, id: string): string[] {
+  const waiting = readGrants(tx, owner).filter(([, { replaces }]) => replaces === id);
+  for (const [one] of waiting) removeGrant(tx, owner, one);
+  return waiting.map(([one]) => one);
+}
+
+const isSame = (one: GrantTerms, other: GrantTerms) => isNarrower(one, other) && isNarrower(other, one);
