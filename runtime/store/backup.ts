@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { adminKeyFile, openDataDir, storeFolder, workspacesFolder } from './data-dir.ts';
+import { adminKeyFile, masterKeyFile, openDataDir, storeFolder, workspacesFolder } from './data-dir.ts';
 import { writeDurably } from './durable-file.ts';
 import { copyFile, copyTree, type Instead, type Tree } from './file-tree.ts';
 import { formatFile, readFormat, refuseNewer } from './format.ts';
@@ -24,6 +24,8 @@ interface Manifest {
   createdAt: string;
   store: { bytes: number; sha256: string };
   adminKey: { bytes: number; sha256: string } | null;
+  /** Absent in backups of versions without a vault. */
+  masterKey?: { bytes: number; sha256: string } | null;
   workspaces: Tree;
 }
 
@@ -58,11 +60,12 @@ export async function backupDataDir(dir: string, target: string, sized?: SizedCo
   await copyStore(join(dir, storeFolder), join(target, storeFolder));
   const store = await copyFile(join(target, storeFolder, DATA_FILE), undefined);
   const adminKey = await copyIfThere(join(dir, adminKeyFile), join(target, adminKeyFile));
+  const masterKey = await copyIfThere(join(dir, masterKeyFile), join(target, masterKeyFile));
   const [from, to] = [join(dir, workspacesFolder), join(target, workspacesFolder)];
   const workspaces = await copyTree(from, to, sized && copySized(from, to, sized));
   // A migration meanwhile would have needed the service to stop and start in a newer version.
   if ((await readFormat(dir)) !== format) throw new BackupError('The format changed during the backup: run it again');
-  const manifest: Manifest = { format, createdAt: new Date().toISOString(), store, adminKey, workspaces };
+  const manifest: Manifest = { format, createdAt: new Date().toISOString(), store, adminKey, masterKey, workspaces };
   await writeDurably(join(target, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
   return { storeBytes: store.bytes, files: workspaces.files, fileBytes: workspaces.bytes };
 }
@@ -79,9 +82,13 @@ export async function restoreDataDir(source: string, dir: string): Promise<Backu
     await mkdir(join(dir, storeFolder), { mode: 0o700 });
     const store = await copyFile(join(source, storeFolder, DATA_FILE), join(dir, storeFolder, DATA_FILE));
     same(store.sha256, manifest.store.sha256, 'store');
-    if (manifest.adminKey !== null) {
-      const adminKey = await copyFile(join(source, adminKeyFile), join(dir, adminKeyFile));
-      same(adminKey.sha256, manifest.adminKey.sha256, adminKeyFile);
+    for (const [file, expected] of [
+      [adminKeyFile, manifest.adminKey],
+      [masterKeyFile, manifest.masterKey ?? null],
+    ] as const) {
+      if (expected === null) continue;
+      const copied = await copyFile(join(source, file), join(dir, file));
+      same(copied.sha256, expected.sha256, file);
     }
     const workspaces = await copyTree(join(source, workspacesFolder), join(dir, workspacesFolder));
     same(workspaces.sha256, manifest.workspaces.sha256, workspacesFolder);

@@ -9,6 +9,7 @@ import { FormatError, formatFile, type Migration, migrate, migrations } from './
 export const storeFolder = 'store';
 export const workspacesFolder = 'workspaces';
 export const adminKeyFile = 'admin-key';
+export const masterKeyFile = 'master-key';
 export const containersFolder = 'containers';
 const installationFile = 'installation';
 
@@ -32,6 +33,7 @@ const ours = new Set([
   storeFolder,
   workspacesFolder,
   adminKeyFile,
+  masterKeyFile,
   containersFolder,
   installationFile,
   lockFile,

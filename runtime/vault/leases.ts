@@ -1,0 +1,147 @@
+/** Leases: what runs hold of a credential, for one call, until it is released, revoked or old. */
+import { setMaxListeners } from 'node:events';
+import type { Clock } from '../clock.ts';
+import type { Store } from '../store/store.ts';
+import { type CredentialLease, CredentialRefused, type Holder, type LeaseRequest, type Secret } from './credential.ts';
+import { type CredentialRecord, holderKey, holderText, recordKey } from './credential-records.ts';
+
+/** How long a decrypted secret stays in memory after it was read, unless a lease holds it. */
+const KEPT_MS = 60_000;
+const CACHED = 1000;
+
+export interface LeasesDeps {
+  store: Store;
+  clock: Clock;
+  /** Age from which a secret is not lent; undefined: at any age. */
+  refuseAfterMs: number | undefined;
+  /**
+   * The secret as it is now, with its record: for one from a source it may be newer than the record that was found.
+   * Undefined when that record is no longer the one in the store: look again. Errors: CredentialRefused.
+   */
+  readSecret(
+    tenant: string,
+    id: string,
+    record: CredentialRecord,
+  ): Promise<{ record: CredentialRecord; secret: Secret } | undefined>;
+}
+
+interface Decrypted {
+  id: string;
+  record: CredentialRecord;
+  secret: Secret;
+  untilMs: number;
+}
+
+interface Lent {
+  version: number;
+  revoke: AbortController;
+}
+
+export interface Leases {
+  /** Errors: CredentialRefused. */
+  lend(request: LeaseRequest): Promise<CredentialLease>;
+  /** How many are held now, of one credential. */
+  held(id: string): number;
+}
+
+export function createLeases({ store, clock, refuseAfterMs, readSecret }: LeasesDeps): Leases {
+  /** By tenant, connector and holder. */
+  const decrypted = new Map<string, Decrypted>();
+  const loading = new Map<string, Promise<void>>();
+  const lent = new Map<string, Set<Lent>>();
+  let changes = 0;
+
+  const forget = (isMeant: (name: string, entry: Decrypted) => boolean) => {
+    changes++;
+    for (const [name, entry] of decrypted) if (isMeant(name, entry)) decrypted.delete(name);
+  };
+  store.watch(['credential'], (key, value) => {
+    const id = key[2] as string;
+    const version = (value as CredentialRecord | undefined)?.version;
+    forget((_, entry) => entry.id === id);
+    for (const lease of lent.get(id) ?? []) if (lease.version !== version) lease.revoke.abort();
+  });
+  store.watch(['credential-secret'], (key) => forget((_, entry) => entry.id === key[2]));
+  // It may have another scheme or other hosts now.
+  store.watch(['connector'], (key) => forget((name) => name.startsWith(`${key[1]}/${key[2]}/`)));
+
+  async function load(name: string, request: LeaseRequest): Promise<void> {
+    const { tenant, connector } = request;
+    const holder = holderOf(request);
+    const before = changes;
+    const id = (await store.get<string>(holderKey(tenant, connector, holder)))?.value;
+    const found = id === undefined ? undefined : (await store.get<CredentialRecord>(recordKey(tenant, id)))?.value;
+    if (id === undefined || found === undefined) throw missing(request);
+    const read = await readSecret(tenant, id, found);
+    if (read === undefined) return;
+    // A new version from a source was noted in the store, which is one change; any other may have made this one old.
+    const expected = before + (read.record.version === found.version ? 0 : 1);
+    if (changes !== expected) return;
+    if (decrypted.size >= CACHED) decrypted.clear();
+    const entry = { id, ...read, untilMs: clock.now() + KEPT_MS };
+    decrypted.set(name, entry);
+    setTimeout(() => {
+      if (decrypted.get(name) === entry) decrypted.delete(name);
+    }, KEPT_MS).unref();
+  }
+
+  function lendNow(request: LeaseRequest, { id, record, secret }: Decrypted): CredentialLease {
+    if (refuseAfterMs !== undefined && clock.now() - record.rotatedMs >= refuseAfterMs) throw tooOld(request);
+    const lease: Lent = { version: record.version, revoke: new AbortController() };
+    // Each retry and redirect of a call may listen.
+    setMaxListeners(0, lease.revoke.signal);
+    const leases = lent.get(id) ?? new Set();
+    lent.set(id, leases.add(lease));
+    let held: Secret | undefined = secret;
+    return {
+      credentialId: id,
+      version: record.version,
+      get secret() {
+        if (held === undefined) throw new Error('The lease of this credential has ended');
+        return held;
+      },
+      revoked: lease.revoke.signal,
+      release() {
+        held = undefined;
+        leases.delete(lease);
+        if (leases.size === 0 && lent.get(id) === leases) lent.delete(id);
+      },
+    };
+  }
+
+  return {
+    async lend(request) {
+      const name = `${request.tenant}/${request.connector}/${holderText(holderOf(request))}`;
+      for (;;) {
+        const entry = decrypted.get(name);
+        if (entry !== undefined && clock.now() < entry.untilMs) return lendNow(request, entry);
+        let reading = loading.get(name);
+        if (reading === undefined) {
+          reading = load(name, request).finally(() => loading.delete(name));
+          loading.set(name, reading);
+        }
+        await reading;
+      }
+    },
+    held: (id) => lent.get(id)?.size ?? 0,
+  };
+}
+
+const holderOf = ({ agent, user }: LeaseRequest): Holder => (user === undefined ? { agent } : { user });
+
+/** Guests read this: it does not name the user. */
+function missing({ agent, connector, user }: LeaseRequest): CredentialRefused {
+  const message =
+    user === undefined
+      ? `agent ${agent} has no credential for ${connector}. An admin adds it: POST /v1/credentials {"connector":"${connector}","agent":"${agent}","secret":{...}}`
+      : `the user for whom this run is made has no credential for ${connector}, and that of agent ${agent} does not stand in for it. An admin adds it: POST /v1/credentials {"connector":"${connector}","user":{...},"secret":{...}}`;
+  return new CredentialRefused('credential_missing', message);
+}
+
+function tooOld({ agent, connector, user }: LeaseRequest): CredentialRefused {
+  const whose = user === undefined ? `of agent ${agent}` : 'of the user for whom this run is made';
+  return new CredentialRefused(
+    'credential_expired',
+    `the credential ${whose} for ${connector} is older than the operator allows. An admin renews it: PUT /v1/credentials/{id}/secret`,
+  );
+}
