@@ -1,0 +1,207 @@
+/** The calls of one run: each is an event and an audit entry, counted before it leaves, and ends when what allowed it ends. */
+import { createHash } from 'node:crypto';
+import type { JsonObject } from '../json.ts';
+import type { Approvals } from '../permission/approvals.ts';
+import type { CredentialLease } from '../vault/credential.ts';
+import { type EgressCall, EgressError } from './egress.ts';
+import type { GateDeps, GateRun } from './gate.ts';
+import type { Permitted } from './judge.ts';
+
+export interface ApprovalAsked {
+  method: string;
+  url: URL;
+  body: Uint8Array | undefined;
+  permitted: Permitted;
+  signal: AbortSignal | undefined;
+}
+
+/** One call from the moment it is asked until its last byte. */
+export interface OpenCall {
+  /** Aborts with an EgressError when the call may not go on. */
+  readonly signal: AbortSignal;
+  tell(known: Partial<EgressCall>): void;
+  /** It is allowed: counted, and written down where it changes something. Durable before it leaves, except for plain reads. */
+  begun(permitted: Permitted): Promise<void>;
+  /** Waits for a person. Errors: EgressError approval_denied, approval_expired. */
+  approved(approvals: Pick<Approvals, 'ask'>, asked: ApprovalAsked): Promise<void>;
+  /** From now on it ends with the credential, the guest's own signal, and the time. */
+  borrows(lease: CredentialLease | undefined, signal: AbortSignal | undefined, ms: number): void;
+  abort(error: EgressError): void;
+  /** It was answered and is over, or broke: told once. */
+  end(error?: EgressError): void;
+  /** It was refused or broke before an answer: told once. Returns the error. */
+  refuse(error: EgressError): EgressError;
+}
+
+export interface CallBook {
+  begin(method: string): OpenCall;
+  /** Ends what is under way; resolves when all is written down. */
+  close(): Promise<void>;
+}
+
+/** Entries of reads share flushes. */
+const PATIENCE_MS = 50;
+
+export function createCallBook(deps: GateDeps, run: GateRun): CallBook {
+  const { store, audit, permissions, clock, log } = deps;
+  const { owner, runId, user } = run;
+  const mine = new Set<OpenCall>();
+  const writing = new Set<Promise<void>>();
+  /** What the disk refused: nothing more leaves until it is written. */
+  let unwritten: JsonObject[] = [];
+  let isClosed = false;
+
+  const entry = (detail: JsonObject) => ({ kind: 'egress' as const, agent: owner.agent, run: runId, detail });
+
+  /** After the fact: not waited for, except by the end of the run and, when it failed, by the next call. */
+  function write(detail: JsonObject, counts?: Permitted): void {
+    const done = store
+      .transaction(
+        (tx) => {
+          if (counts) permissions.count(tx, owner, counts.grant, counts.compiled.connector.id, counts.operation.name);
+          audit.add(tx, owner.tenant, entry(detail));
+        },
+        { patienceMs: PATIENCE_MS },
+      )
+      .catch((error: unknown) => {
+        log.error({ runId, error }, 'the audit entry of a call could not be written yet');
+        unwritten.push(detail);
+      })
+      .finally(() => writing.delete(done));
+    writing.add(done);
+  }
+
+  /** Errors: EgressError; whoever cannot be audited does not call. */
+  async function catchUp(): Promise<void> {
+    if (unwritten.length === 0) return;
+    const late = unwritten;
+    unwritten = [];
+    try {
+      await store.transaction((tx) => {
+        for (const detail of late) audit.add(tx, owner.tenant, entry(detail));
+      });
+    } catch (error) {
+      unwritten = [...late, ...unwritten];
+      throw new EgressError('limit', 'calls wait until the audit can be written', { cause: error });
+    }
+  }
+
+  function begin(method: string): OpenCall {
+    const startedAt = clock.now();
+    const abort = new AbortController();
+    const known: EgressCall = { allowed: false, method: method.slice(0, 20), host: '' };
+    let counted: Permitted | undefined;
+    let lease: CredentialLease | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    let isOver = false;
+    const undo: (() => void)[] = [];
+
+    const call: OpenCall = {
+      signal: abort.signal,
+      tell: (more) => void Object.assign(known, more),
+
+      async begun(permitted) {
+        const { operation, grant, compiled } = permitted;
+        Object.assign(known, {
+          allowed: true,
+          connector: compiled.connector.id,
+          operation: operation.name,
+          effect: operation.effect,
+          path: operation.path,
+          grant: grant.id,
+          as: grant.as,
+          ...(grant.as === 'user' && user ? { onBehalfOf: user } : {}),
+        });
+        undo.push(
+          permissions.whenRevoked(owner, grant.id, () =>
+            call.abort(new EgressError('no_grant', 'the grant of this call was taken away')),
+          ),
+        );
+        await catchUp();
+        if (operation.effect === 'read' && grant.maxCalls === undefined) {
+          counted = permitted;
+          return;
+        }
+        await store.transaction((tx) => {
+          permissions.count(tx, owner, grant, compiled.connector.id, operation.name);
+          if (operation.effect !== 'read')
+            audit.add(tx, owner.tenant, entry({ ...known, phase: 'begun' } as JsonObject));
+        });
+      },
+
+      async approved(approvals, { method: exact, url, body, permitted, signal }) {
+        const { id } = await approvals.ask({
+          owner,
+          runId,
+          grant: permitted.grant.id,
+          connector: permitted.compiled.connector.id,
+          operation: permitted.operation,
+          method: exact,
+          url: url.href,
+          bodySha256: createHash('sha256')
+            .update(body ?? '')
+            .digest('hex'),
+          signal: signal ? AbortSignal.any([signal, abort.signal]) : abort.signal,
+          onWaiting: ({ id: waiting }) => run.onWaiting(waiting, permitted.operation.name),
+        });
+        known.approval = id;
+      },
+
+      borrows(borrowed, signal, ms) {
+        lease = borrowed;
+        const on = (from: AbortSignal | undefined, error: () => EgressError) => {
+          if (!from) return;
+          const stop = () => call.abort(error());
+          if (from.aborted) return stop();
+          from.addEventListener('abort', stop, { once: true });
+          undo.push(() => from.removeEventListener('abort', stop));
+        };
+        on(lease?.revoked, () => new EgressError('credential_revoked', 'the credential of this call was taken back'));
+        on(signal, () => new EgressError('upstream', 'the call was given up'));
+        timer = setTimeout(() => call.abort(new EgressError('limit', `the call took longer than ${ms} ms`)), ms);
+      },
+
+      abort: (error) => abort.abort(error),
+
+      end(error) {
+        if (isOver) return;
+        isOver = true;
+        clearTimeout(timer);
+        for (const one of undo) one();
+        lease?.release();
+        mine.delete(call);
+        known.ms = clock.now() - startedAt;
+        if (error) known.reason = error.reason;
+        run.onCall({ ...known });
+        write({ ...known } as JsonObject, counted);
+      },
+
+      refuse(error) {
+        // What was allowed and broke stays allowed; what a person or the vault refused does not.
+        if (error.reason !== 'upstream' && error.reason !== 'limit') known.allowed = false;
+        counted = known.allowed ? counted : undefined;
+        call.end(error);
+        return error;
+      },
+    };
+    if (isClosed) call.abort(new EgressError('limit', 'the run is over'));
+    mine.add(call);
+    return call;
+  }
+
+  return {
+    begin,
+    async close() {
+      isClosed = true;
+      for (const call of [...mine]) {
+        call.abort(new EgressError('limit', 'the run is over'));
+        call.end(new EgressError('limit', 'the run is over'));
+      }
+      while (writing.size > 0) {
+        store.hurry();
+        await Promise.all(writing);
+      }
+      await catchUp().catch((error: unknown) => log.error({ runId, error }, 'audit entries of a run are lost'));
+    },
+  };
+}

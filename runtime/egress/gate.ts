@@ -1,0 +1,216 @@
+/** The one gate: every outbound call of every agent passes here. Read top to bottom: judge, count, approve, borrow, send, tell. */
+import type { Audit } from '../audit/audit.ts';
+import type { Clock } from '../clock.ts';
+import type { Connectors } from '../connector/connectors.ts';
+import type { Approvals } from '../permission/approvals.ts';
+import type { Permissions } from '../permission/permissions.ts';
+import type { EffectivePolicy } from '../permission/policy.ts';
+import type { Owner } from '../sandbox/driver.ts';
+import type { Store } from '../store/store.ts';
+import type { Log } from '../telemetry/log.ts';
+import { CredentialRefused, type User } from '../vault/credential.ts';
+import type { Vault } from '../vault/vault.ts';
+import { answer } from './answer.ts';
+import type { Authenticator } from './auth/authenticate.ts';
+import { refuseForeignCredential } from './auth/foreign-credential.ts';
+import { createCallBook, type OpenCall } from './call-book.ts';
+import { type EgressCall, EgressError, type EgressRequest, type EgressResponse, type RunEgress } from './egress.ts';
+import { cleanRequestHeaders } from './headers.ts';
+import { type JudgedRequest, judge, type Permitted } from './judge.ts';
+import { MAX_REDIRECTS, nextRequest } from './redirect.ts';
+import { readTarget } from './target.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface GateDeps {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  audit: Audit;
+  connectors: Pick<Connectors, 'forOrigin'>;
+  permissions: Pick<Permissions, 'policy' | 'isCurrent' | 'count' | 'used' | 'whenRevoked'>;
+  approvals: Pick<Approvals, 'ask'>;
+  vault: Pick<Vault, 'lease'>;
+  authenticator: Authenticator;
+  upstream: Pick<Upstream, 'send'>;
+  settings: {
+    /** Of a request's body. */
+    requestBytes: number;
+    /** Of a response's body, decoded. */
+    responseBytes: number;
+    /** From the first byte sent to the last received. */
+    callMs: number;
+  };
+}
+
+/** Whose run it is, in whose name it acts, and who hears of its calls. */
+export interface GateRun {
+  owner: Owner;
+  runId: string;
+  /** Who asked for the run, as a registered issuer says. */
+  user: User | undefined;
+  limits: { egressRequests: number; egressBytes: number };
+  onCall(call: EgressCall): void;
+  /** A call waits for a person. */
+  onWaiting(approval: string, operation: string): void;
+}
+
+export interface Gate {
+  /** Egress of one run: every call is refused unless a grant in force allows it. */
+  open(run: GateRun): RunEgress;
+}
+
+export function createGate(deps: GateDeps): Gate {
+  const { connectors, permissions, approvals, vault, authenticator, upstream, settings, clock } = deps;
+  function openRun(run: GateRun): RunEgress {
+    const { owner, limits } = run;
+    const book = createCallBook(deps, run);
+    let requests = 0;
+    let bytes = 0;
+
+    /** One call, judged and sent; redirects are the caller's. */
+    async function once(asked: EgressRequest, signal: AbortSignal | undefined): Promise<EgressResponse> {
+      if (++requests > limits.egressRequests)
+        throw new EgressError('limit', `egressRequests is used up (${limits.egressRequests})`, {
+          limit: 'egressRequests',
+        });
+      const call = book.begin(asked.method);
+      try {
+        return await sent(call, asked, signal);
+      } catch (error) {
+        throw call.refuse(asEgressError(error, call));
+      }
+    }
+
+    async function sent(
+      call: OpenCall,
+      asked: EgressRequest,
+      signal: AbortSignal | undefined,
+    ): Promise<EgressResponse> {
+      const { url } = readTarget(asked.url);
+      call.tell({ host: url.host });
+      const { headers, connector: chosen } = cleanRequestHeaders(asked.headers, url);
+      const body = asked.body;
+      checkSize(body);
+
+      const request = { method: asked.method, url, headers, body };
+      const { permitted, policy } = await permit(call, { ...request, chosen });
+      const { connector } = permitted.compiled;
+      const clean = refuseForeignCredential(connector, headers, url);
+      await call.begun(permitted);
+      if (permitted.grant.requiresApproval) await call.approved(approvals, { ...request, permitted, signal });
+      // What was waited for may have changed what holds. The call is counted already.
+      if (!permissions.isCurrent(owner, policy)) await permit(call, { ...request, chosen }, permitted.grant.id);
+
+      const lease =
+        connector.auth.type === 'none'
+          ? undefined
+          : await vault.lease({
+              tenant: owner.tenant,
+              agent: owner.agent,
+              connector: connector.id,
+              ...(permitted.grant.as === 'user' ? { user: theUser(run.user) } : {}),
+            });
+      call.borrows(lease, signal, deadline(permitted));
+      const send = async () => {
+        const signed = await authenticator.authenticate({
+          ...{ connector, lease, method: asked.method, body, signal: call.signal },
+          ...clean,
+        });
+        const received = await upstream.send({
+          ...{ tenant: owner.tenant, connector: connector.id, connectTo: connector.connectTo },
+          ...{ method: asked.method, url: signed.url, headers: signed.headers, body, signal: call.signal },
+        });
+        return { received, secrets: signed.secrets };
+      };
+      let { received, secrets } = await send();
+      const refusal = { tenant: owner.tenant, connector: connector.id, lease, secrets };
+      if (received.status === 401 && authenticator.forget(refusal)) {
+        await received.body[Symbol.asyncIterator]().return?.();
+        ({ received, secrets } = await send());
+      }
+      const room = Math.min(settings.responseBytes, limits.egressBytes - bytes);
+      return answer({ call, received, url, secrets, room, onBytes: count });
+    }
+
+    /** `counted`: the grant that this call was counted against already. */
+    async function permit(
+      call: OpenCall,
+      request: Omit<JudgedRequest, 'agent'>,
+      counted?: string,
+    ): Promise<{ permitted: Permitted; policy: EffectivePolicy }> {
+      const [serving, policy] = await Promise.all([
+        connectors.forOrigin(owner.tenant, request.url.origin),
+        permissions.policy(owner),
+      ]);
+      const judgement = judge({ ...request, agent: owner.agent }, serving, {
+        policy,
+        nowMs: clock.now(),
+        used: (grant) => permissions.used(owner, grant) - (grant === counted ? 1 : 0),
+      });
+      if ('permitted' in judgement) return { permitted: judgement.permitted, policy };
+      const { error, connector, operation, grant } = judgement.refused;
+      call.tell({
+        ...(connector === undefined ? {} : { connector }),
+        ...(operation ? { operation: operation.name, effect: operation.effect, path: operation.path } : {}),
+        ...(grant ? { grant: grant.id } : {}),
+      });
+      throw error;
+    }
+
+    function checkSize(body: Uint8Array | undefined): void {
+      const size = body?.byteLength ?? 0;
+      if (size > settings.requestBytes)
+        throw new EgressError('limit', `a request body has at most ${settings.requestBytes} bytes`);
+      count(size);
+    }
+
+    function count(more: number): void {
+      bytes += more;
+      if (bytes > limits.egressBytes)
+        throw new EgressError('limit', `egressBytes is used up (${limits.egressBytes})`, { limit: 'egressBytes' });
+    }
+
+    /** Of the setting, or of the grant when that ends sooner. */
+    function deadline({ grant }: Permitted): number {
+      if (grant.expiresAt === undefined) return settings.callMs;
+      return Math.max(0, Math.min(settings.callMs, Date.parse(grant.expiresAt) - clock.now()));
+    }
+
+    return {
+      get requests() {
+        return requests;
+      },
+      async request(request, { redirect, signal }) {
+        let asked = request;
+        for (let hops = 0; ; hops++) {
+          const response = await once(asked, signal);
+          const next = redirect === 'manual' ? undefined : nextRequest(asked, response);
+          if (!next) return response;
+          await response.body[Symbol.asyncIterator]().return?.();
+          if (redirect === 'error') throw new EgressError('upstream', 'the service answered with a redirect');
+          if (hops === MAX_REDIRECTS) throw new EgressError('upstream', `more than ${MAX_REDIRECTS} redirects`);
+          asked = next;
+        }
+      },
+      close: book.close,
+    };
+  }
+
+  return { open: openRun };
+}
+
+/** Never a fallback to the agent's own: a call in a user's name without one is refused. */
+function theUser(user: User | undefined): User {
+  if (user) return user;
+  throw new EgressError(
+    'credential_missing',
+    'this grant acts in the name of a user, and the run was asked for without one: POST /v1/runs with onBehalfOf',
+  );
+}
+
+function asEgressError(error: unknown, call: OpenCall): EgressError {
+  if (call.signal.reason instanceof EgressError) return call.signal.reason;
+  if (error instanceof EgressError) return error;
+  if (error instanceof CredentialRefused) return new EgressError(error.reason, error.message);
+  return new EgressError('upstream', 'the call could not be made', { cause: error });
+}

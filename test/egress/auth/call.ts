@@ -1,0 +1,90 @@
+/** What the tests of authentication share: a connector, a lease, a call, and real HTTPS to a stand-in. */
+import { readFileSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
+import type { AuthScheme, Connector } from '../../../runtime/connector/connector.ts';
+import type { McpSend } from '../../../runtime/connector/mcp/exchange.ts';
+import type { AuthenticateRequest, AuthenticatorDeps } from '../../../runtime/egress/auth/authenticate.ts';
+import type { CredentialLease, Secret } from '../../../runtime/vault/credential.ts';
+
+export const startMs = Date.parse('2026-03-01T12:00:00Z');
+
+/** A clock that stands until a test moves it. */
+export function handClock(nowMs = startMs) {
+  const clock = { nowMs, now: () => clock.nowMs };
+  return clock;
+}
+
+export function connectorWith(auth: AuthScheme, more: Partial<Connector> = {}): Connector {
+  const at = new Date(startMs).toISOString();
+  return {
+    id: 'service',
+    tenant: 'default',
+    name: 'Service',
+    origins: ['https://api.example.com'],
+    auth,
+    operations: [],
+    source: { kind: 'operations' },
+    createdAt: at,
+    updatedAt: at,
+    ...more,
+  };
+}
+
+export function leaseOf(secret: Secret, more: Partial<CredentialLease> = {}): CredentialLease {
+  const revoked = new AbortController().signal;
+  return { credentialId: 'crd_1', version: 1, secret, revoked, release() {}, ...more };
+}
+
+export function callOf(
+  connector: Connector,
+  lease: CredentialLease | undefined,
+  more: Partial<AuthenticateRequest> = {},
+): AuthenticateRequest {
+  return {
+    connector,
+    lease,
+    method: 'GET',
+    url: new URL('https://api.example.com/v1/items?limit=2'),
+    headers: [['accept', 'application/json']],
+    signal: new AbortController().signal,
+    ...more,
+  };
+}
+
+/** For schemes that ask nobody. */
+export const sendNothing: AuthenticatorDeps['send'] = () => Promise.reject(new Error('nothing is to be sent'));
+
+/** One request over TLS, to where `connectTo` says. */
+export const sendHttps: McpSend = ({ url, method, headers, body, connectTo, signal }) =>
+  new Promise((resolve, reject) => {
+    if (!connectTo) throw new Error('tests reach loopback only');
+    const sent = httpsRequest(
+      {
+        host: connectTo.address,
+        port: connectTo.port,
+        servername: url.hostname,
+        ...(connectTo.caFile === undefined ? {} : { ca: readFileSync(connectTo.caFile) }),
+        path: `${url.pathname}${url.search}`,
+        method,
+        headers: ['host', url.host, 'content-length', String(body?.byteLength ?? 0), ...headers.flat()],
+        agent: false,
+        signal,
+      },
+      (response) => {
+        const { rawHeaders, statusCode = 0 } = response;
+        const pairs = rawHeaders.flatMap((name, at): [string, string][] =>
+          at % 2 === 0 ? [[name, rawHeaders[at + 1] as string]] : [],
+        );
+        response.on('error', () => {});
+        resolve({ status: statusCode, headers: pairs, body: response });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body);
+  });
+
+export const headerOf = (headers: readonly [string, string][], name: string): string | undefined => {
+  const found = headers.filter(([key]) => key.toLowerCase() === name);
+  if (found.length > 1) throw new Error(`${name} stands there ${found.length} times`);
+  return found[0]?.[1];
+};
