@@ -15,6 +15,9 @@ const agent = z
     id: slug,
     tenant: slug,
     name: z.string(),
+    status: z
+      .enum(['draft', 'active'])
+      .openapi({ description: '`draft` until its first activation: the gate to services is closed to it' }),
     limits: limits.some,
     quotas: quotas.full,
     metadata,
@@ -58,7 +61,12 @@ export async function requireAgent(runtime: Pick<Runtime, 'agents'>, tenant: str
 }
 
 export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
-  const { agents, idempotency } = runtime;
+  const { agents, idempotency, permissions } = runtime;
+
+  const shown = async (agent: Agent) => {
+    const { status } = await permissions.policy({ tenant: agent.tenant, agent: agent.id });
+    return { ...agent, status };
+  };
 
   add(
     {
@@ -76,8 +84,8 @@ export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
       const register = (interruptedAtMs: number | undefined) =>
         createNamed(
           interruptedAtMs,
-          () => agents.create(tenant, body),
-          () => agents.get({ tenant, agent: body.id }),
+          async () => shown(await agents.create(tenant, body)),
+          async () => shown(await agents.get({ tenant, agent: body.id })),
         );
       return createOnce(idempotency, call, 'POST /v1/agents', register, (made) =>
         created(made, `/v1/agents/${made.id}`),
@@ -93,7 +101,10 @@ export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
       query: z.strictObject(pageQuery),
       responses: { 200: { description: 'A page of agents', schema: page(agent) } },
     },
-    async ({ tenant, query }) => json(await agents.list(tenant, query)),
+    async ({ tenant, query }) => {
+      const { items, ...rest } = await agents.list(tenant, query);
+      return json({ items: await Promise.all(items.map(shown)), ...rest });
+    },
   );
 
   add(
@@ -103,7 +114,7 @@ export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
       summary: 'One agent',
       responses: { 200: { description: 'The agent', schema: agent } },
     },
-    async ({ tenant, params }) => json(await requireAgent(runtime, tenant, params.id)),
+    async ({ tenant, params }) => json(await shown(await requireAgent(runtime, tenant, params.id))),
   );
 
   add(
@@ -117,7 +128,7 @@ export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
     },
     async ({ tenant, params, body }) => {
       await requireAgent(runtime, tenant, params.id);
-      return json(await agents.patch({ tenant, agent: params.id }, body));
+      return json(await shown(await agents.patch({ tenant, agent: params.id }, body)));
     },
   );
 

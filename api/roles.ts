@@ -45,6 +45,45 @@ export const access = {
   'GET /v1/agents/{id}/memory/{key}': 'viewer',
   'PUT /v1/agents/{id}/memory/{key}': 'developer',
   'DELETE /v1/agents/{id}/memory/{key}': 'developer',
+
+  'GET /v1/catalog': 'viewer',
+  'GET /v1/catalog/{name}': 'viewer',
+  'POST /v1/connectors': 'admin',
+  'GET /v1/connectors': 'viewer',
+  'GET /v1/connectors/{id}': 'viewer',
+  'PUT /v1/connectors/{id}': 'admin',
+  'DELETE /v1/connectors/{id}': 'admin',
+  'PUT /v1/tenants/{id}/connectors/{connector}/connect-to': 'operator',
+  'DELETE /v1/tenants/{id}/connectors/{connector}/connect-to': 'operator',
+
+  'POST /v1/agents/{id}/grants': 'developer',
+  'GET /v1/agents/{id}/grants': 'viewer',
+  'GET /v1/agents/{id}/grants/{grant}': 'viewer',
+  'PUT /v1/agents/{id}/grants/{grant}': 'developer',
+  'DELETE /v1/agents/{id}/grants/{grant}': 'developer',
+  'GET /v1/agents/{id}/permissions': 'viewer',
+  'POST /v1/agents/{id}/permissions/propose': 'developer',
+  'GET /v1/agents/{id}/preflight': 'viewer',
+  'POST /v1/agents/{id}/activate': 'developer',
+  'POST /v1/agents/{id}/waivers': 'admin',
+  'GET /v1/agents/{id}/waivers': 'viewer',
+  'DELETE /v1/agents/{id}/waivers/{waiver}': 'admin',
+
+  'GET /v1/approvals': 'viewer',
+  'GET /v1/approvals/{id}': 'viewer',
+  'POST /v1/approvals/{id}/approve': 'admin',
+  'POST /v1/approvals/{id}/deny': 'admin',
+
+  'POST /v1/credentials': 'admin',
+  'GET /v1/credentials': 'admin',
+  'GET /v1/credentials/{id}': 'admin',
+  'PUT /v1/credentials/{id}/secret': 'admin',
+  'DELETE /v1/credentials/{id}': 'admin',
+  'POST /v1/issuers': 'admin',
+  'GET /v1/issuers': 'admin',
+  'DELETE /v1/issuers/{id}': 'admin',
+
+  'GET /v1/audit': 'viewer',
 } as const satisfies Record<string, Access>;
 
 export type RouteName = keyof typeof access;

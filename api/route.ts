@@ -20,7 +20,7 @@ export interface RouteSpec<Name extends RouteName = RouteName, Query = unknown, 
   /** Headers that mean something here, by name. For the document; handlers read them. */
   headers?: Record<string, string>;
   /** JSON is read, bounded and checked before the handler; `raw` is left to the handler to stream. */
-  body?: { schema: z.ZodType<Body>; limitBytes: number } | 'raw';
+  body?: { schema: z.ZodType<Body>; limitBytes: number /** No bytes mean `{}`. */; optional?: true } | 'raw';
   /** Answers besides problems: description, and the schema of a JSON answer or the media type of another. */
   responses: Record<number, Described>;
   /** Further Hono patterns that mean the same. */
@@ -96,7 +96,7 @@ export function openApiRoute(spec: RouteSpec<RouteName, never, never>, isPublic:
       }),
       ...(body !== undefined && {
         body: {
-          required: true,
+          required: body === 'raw' || body.optional === undefined,
           content:
             body === 'raw'
               ? { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } }

@@ -9,6 +9,8 @@ export const drivers = ['isolate', 'container'] as const;
 
 const count = z.number().int();
 
+export const user = z.object({ issuer: z.string(), subject: z.string() }).openapi('User');
+
 export const runRecord = z
   .object({
     id: z.string(),
@@ -49,6 +51,7 @@ export const runRecord = z
     walls: z.array(z.string()),
     codeSha256: z.string(),
     metadata: z.record(z.string(), z.string()),
+    onBehalfOf: user.optional().openapi({ description: 'Who asked for it, as a registered issuer says' }),
     traceId: z.string(),
     createdAt: timestamp,
     startedAt: timestamp.nullable(),

@@ -8,6 +8,7 @@ import type { Json } from '../runtime/json.ts';
 import type { RequestFile, RunRequest } from '../runtime/run/record.ts';
 import type { DriverKind, DriverReport, Language } from '../runtime/sandbox/driver.ts';
 import type { Limits } from '../runtime/sandbox/limits.ts';
+import type { Issuers } from '../runtime/vault/issuers.ts';
 import { parseGuestPath } from '../runtime/workspace/guest-path.ts';
 import { tooLarge } from './body.ts';
 import { anyJson, limits, metadata, slug } from './fields.ts';
@@ -32,6 +33,12 @@ export const runBody = z
     driver: z.enum(drivers).optional(),
     image: z.string().min(1).max(255).optional(),
     metadata: metadata.default({}),
+    onBehalfOf: z
+      .string()
+      .min(1)
+      .max(16_384)
+      .optional()
+      .openapi({ description: 'JWT of a registered issuer: the user in whose name grants for users act' }),
   })
   .openapi('RunRequest');
 
@@ -41,6 +48,7 @@ interface Parts {
   config: Pick<Config, 'codeBytes' | 'inputBytes' | 'requestFilesBytes'>;
   images: readonly string[];
   agents: Pick<Agents, 'get'>;
+  issuers: Pick<Issuers, 'verify'>;
   drivers(): DriverReport[];
 }
 
@@ -71,6 +79,7 @@ export async function readRunRequest(parts: Parts, tenant: string, body: RunBody
     files,
     limits: runLimits(owner.limits, body.limits as Partial<Limits>),
     metadata,
+    ...(body.onBehalfOf === undefined ? {} : { onBehalfOf: await parts.issuers.verify(tenant, body.onBehalfOf) }),
   };
 }
 

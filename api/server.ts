@@ -116,7 +116,8 @@ export function createServer({ runtime, log, metrics }: ServerParts): { app: Ope
         const checkedQuery = validate(query, queryObject(request.url), 'query');
         if (spec.body !== undefined && spec.body !== 'raw') {
           bytes = await readBody(request, spec.body.limitBytes);
-          body = validate(spec.body.schema, parseJson(bytes), 'body');
+          const given = spec.body.optional && bytes.byteLength === 0 ? {} : parseJson(bytes);
+          body = validate(spec.body.schema, given, 'body');
         }
         answer = await handler({
           principal,

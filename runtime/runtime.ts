@@ -3,12 +3,13 @@ import { createQueue } from './admission/queue.ts';
 import { createRate } from './admission/rate.ts';
 import { type Agents, createAgents } from './agent/agents.ts';
 import { createKeys, type Keys } from './agent/keys.ts';
-import { defaultAgent, defaultTenant } from './agent/roles.ts';
 import { createTenants, type Tenants } from './agent/tenants.ts';
 import { systemClock } from './clock.ts';
 import { type Config, readVersion } from './config.ts';
 import { CordonError } from './errors.ts';
 import { createMemory, type Memory } from './memory/memory.ts';
+import { createOutbound, type Outbound } from './outbound.ts';
+import { createRemoval } from './removal.ts';
 import { createFileLocks } from './run/file-locks.ts';
 import { createIdempotency, type Idempotency } from './run/idempotency.ts';
 import { createJsPackages } from './run/js-packages.ts';
@@ -39,7 +40,11 @@ export interface Readiness {
   durability: Config['durability'];
 }
 
-export interface Runtime {
+export interface Runtime
+  extends Pick<
+    Outbound,
+    'audit' | 'catalog' | 'connectors' | 'permissions' | 'vault' | 'issuers' | 'approvals' | 'preflight' | 'propose'
+  > {
   config: Config;
   version: string;
   tenants: Tenants;
@@ -118,7 +123,18 @@ export async function createRuntime(
   const { available, reason } = isolates.report();
   if (!available) log.error({ reason }, 'no run will be started');
 
-  const openGuest = createOpenGuest({ agents, workspaces, memory, locks: createFileLocks(), log });
+  const outbound = await createOutbound({ store, clock, log, config, dataDir: dataDir.path });
+  const { gate, connectors } = outbound;
+  const openGuest = createOpenGuest({
+    agents,
+    workspaces,
+    memory,
+    gate,
+    connectors,
+    egressRequestBytes: config.egressRequestBytes,
+    locks: createFileLocks(),
+    log,
+  });
 
   async function chooseSandbox({ record }: LiveRun): Promise<SandboxChoice> {
     const owner: Owner = { tenant: record.tenant, agent: record.agent };
@@ -160,49 +176,18 @@ export async function createRuntime(
     for (const live of stopped) live.stop(cause);
     await Promise.all(stopped.map((live) => live.finished));
   }
-
-  /** Agents on their way out, `tenant/agent`: they take no new run. */
-  const leaving = new Set<string>();
-
-  /** The record goes last: a crash in between leaves an agent that can be deleted again, never files without one. */
-  async function deleteAgent(owner: Owner, deleteRecord = true): Promise<void> {
-    await agents.get(owner);
-    const key = `${owner.tenant}/${owner.agent}`;
-    if (deleteRecord && owner.agent === defaultAgent)
-      throw new CordonError('conflict', 'Every tenant keeps its agent default');
-    leaving.add(key);
-    try {
-      const cause: StopCause = { status: 'cancelled', error: { name: 'Cancelled', message: 'the agent was deleted' } };
-      await stopRuns(({ record }) => record.tenant === owner.tenant && record.agent === owner.agent, cause);
-      await drivers.forget(owner);
-      rate.forget(key);
-      await workspaces.forget(owner);
-      await memory.forget(owner);
-      if (deleteRecord) await agents.delete(owner);
-    } finally {
-      leaving.delete(key);
-    }
-  }
-
-  async function deleteTenant(tenant: string): Promise<void> {
-    await tenants.get(tenant);
-    if (tenant === defaultTenant) throw new CordonError('conflict', 'The tenant default stays');
-    for (const owner of await ownersOf(tenant)) await deleteAgent(owner, false);
-    for (let runs = await runStore.oldest(tenant, 500); runs.length > 0; runs = await runStore.oldest(tenant, 500))
-      await runStore.delete(runs);
-    await idempotency.forget(tenant);
-    await tenants.delete(tenant);
-  }
-
-  async function ownersOf(tenant: string): Promise<Owner[]> {
-    const owners: Owner[] = [];
-    for (let cursor: string | undefined; ; ) {
-      const page = await agents.list(tenant, { limit: 200, ...(cursor === undefined ? {} : { cursor }) });
-      owners.push(...page.items.map((agent) => ({ tenant, agent: agent.id })));
-      cursor = page.nextCursor;
-      if (cursor === undefined) return owners;
-    }
-  }
+  const removal = createRemoval({
+    tenants,
+    agents,
+    runStore,
+    idempotency,
+    drivers,
+    rate,
+    workspaces,
+    memory,
+    outbound,
+    stopRuns,
+  });
 
   async function sweep(): Promise<void> {
     const allTenants = async () => (await store.range({ prefix: ['tenant'] })).map(({ key }) => String(key[1]));
@@ -210,6 +195,7 @@ export async function createRuntime(
     await sweepRuns({ runStore, clock, keepRunsMs, keepRuns, tenants: allTenants, isLive: (id) => liveRuns.has(id) });
     await memory.sweep();
     await idempotency.sweep();
+    await outbound.sweep();
   }
   const sweeper = setInterval(
     () => void sweep().catch((error) => log.error({ error }, 'sweeping failed')),
@@ -227,21 +213,20 @@ export async function createRuntime(
   });
 
   return {
+    ...outbound,
     config,
     version: readVersion(),
     tenants,
     keys,
     agents,
-    deleteAgent,
-
-    deleteTenant,
+    deleteAgent: removal.deleteAgent,
+    deleteTenant: removal.deleteTenant,
 
     runs: {
       ...runs,
       async submit(request, options) {
         if (closing) throw new CordonError('shutting_down', 'Cordon is shutting down', { retryAfterSeconds: 5 });
-        if (leaving.has(`${request.tenant}/${request.agent}`))
-          throw new CordonError('conflict', `Agent ${request.agent} is being deleted`);
+        if (removal.isLeaving(request)) throw new CordonError('conflict', `Agent ${request.agent} is being deleted`);
         return runs.submit(request, options);
       },
     },
@@ -286,6 +271,7 @@ export async function createRuntime(
       drainedNow.resolve(undefined);
       await drivers.close();
       await workspaces.close();
+      await outbound.close();
       await store.close();
       await dataDir.close();
     },

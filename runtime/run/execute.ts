@@ -6,7 +6,6 @@ import { CordonError } from '../errors.ts';
 import {
   type Driver,
   type DriverKind,
-  type Lease,
   NoSandbox,
   type Outcome,
   type Owner,
@@ -16,10 +15,12 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { measureUsage } from '../usage/usage.ts';
 import { WorkspaceError } from '../workspace/workspace-error.ts';
+import { createGuestEgress } from './guest-egress.ts';
 import type { GuestFiles } from './guest-files.ts';
 import { createGuestHost, type Packages, type RunGuestHost } from './guest-host.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { LiveRun } from './live-run.ts';
+import type { OpenedGuest, OpenGuest } from './open-guest.ts';
 import type { RunRecord } from './record.ts';
 import type { RunStore } from './run-store.ts';
 
@@ -31,8 +32,8 @@ export interface ExecuteDeps {
   log: Log;
   metrics: Metrics;
   packages: Packages;
-  /** The agent's files and memory, bound to this run. */
-  open(live: LiveRun, lease: Lease): Promise<{ files: GuestFiles; memory: GuestMemory }>;
+  /** The agent's files, memory and egress, bound to this run. */
+  open: OpenGuest;
   /** What a driver may know of the run besides its limits: its image, and what it has to make room for. */
   choice(live: LiveRun): Promise<SandboxChoice>;
 }
@@ -47,6 +48,7 @@ interface Ended {
   host: RunGuestHost | undefined;
   files: GuestFiles | undefined;
   memory: GuestMemory | undefined;
+  egressRequests: number;
 }
 
 /** `finishedAtMs`: when the sandbox was gone and the place free for the next run. */
@@ -86,11 +88,20 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
     place.waiting(false);
     leasing.end();
   });
-  let opened: { files: GuestFiles; memory: GuestMemory } | undefined;
+  let opened: OpenedGuest | undefined;
   try {
     opened = await deps.open(live, lease);
     const { files, memory } = opened;
-    const host = createGuestHost({ live, files, memory, packages: deps.packages, waiting: place.waiting });
+    const egress = createGuestEgress(opened.egress);
+    const host = createGuestHost({
+      live,
+      files,
+      memory,
+      egress,
+      packages: deps.packages,
+      waiting: place.waiting,
+      proxy: opened.proxy,
+    });
     if (request.files.length > 0) {
       live.hurry();
       await live.durable;
@@ -110,10 +121,13 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
     const { outcome, usage } = await execution.done;
     clearTimeout(deadline);
     host.shown.end();
+    await opened.egress.close();
     executing.end({ attributes: { status: outcome.status } });
-    return { outcome, ...usage, walls: lease.walls, startedAtMs, host, files, memory };
+    const { requests: egressRequests } = opened.egress;
+    return { outcome, ...usage, walls: lease.walls, startedAtMs, host, files, memory, egressRequests };
   } catch (error) {
     lease.release();
+    await opened?.egress.close();
     // Whatever came in between: a mounted workspace is given back.
     await opened?.files
       .flush()
@@ -139,6 +153,7 @@ function neverRan(live: LiveRun, error: unknown, log: Log): Ended {
     host: undefined,
     files: undefined,
     memory: undefined,
+    egressRequests: 0,
   };
 }
 
@@ -253,7 +268,7 @@ async function terminalRecord(live: LiveRun, ended: SettledEnd): Promise<RunReco
       outputBytes: host?.shown.bytes ?? 0,
       filesChanged: changed.length,
       memoryOps: ended.memory?.operations ?? 0,
-      egressRequests: host?.egressRequests ?? 0,
+      egressRequests: ended.egressRequests,
     }),
   };
 }

@@ -1,7 +1,13 @@
-/** What of its agent a run works with: files and memory, bound to the run and to its sandbox. */
+/** What of its agent a run works with: files, memory and egress, bound to the run and to its sandbox. */
 import type { Agents } from '../agent/agents.ts';
+import type { Connectors } from '../connector/connectors.ts';
+import type { RunEgress } from '../egress/egress.ts';
+import type { Gate } from '../egress/gate.ts';
+import { createRunProxy } from '../egress/proxy/proxy.ts';
+import { createRunCa } from '../egress/proxy/run-ca.ts';
+import type { JsonObject } from '../json.ts';
 import type { Memory } from '../memory/memory.ts';
-import type { Lease, Owner } from '../sandbox/driver.ts';
+import type { GuestHost, Lease, Owner } from '../sandbox/driver.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Workspaces } from '../workspace/workspace.ts';
 import type { FileLocks } from './file-locks.ts';
@@ -15,13 +21,35 @@ export interface OpenGuestDeps {
   agents: Agents;
   workspaces: Workspaces;
   memory: Memory;
+  gate: Pick<Gate, 'open'>;
+  connectors: Pick<Connectors, 'forOrigin'>;
+  /** Of a body of a request to a service. */
+  egressRequestBytes: number;
   locks: FileLocks;
   log: Log;
 }
 
-export type OpenGuest = (live: LiveRun, lease: Lease) => Promise<{ files: GuestFiles; memory: GuestMemory }>;
+export interface OpenedGuest {
+  files: GuestFiles;
+  memory: GuestMemory;
+  /** Of a container. */
+  proxy?: NonNullable<GuestHost['egress']>;
+  /** To be closed when the sandbox is gone: its last calls are told then. */
+  egress: RunEgress;
+}
 
-export function createOpenGuest({ agents, workspaces, memory, locks, log }: OpenGuestDeps): OpenGuest {
+export type OpenGuest = (live: LiveRun, lease: Lease) => Promise<OpenedGuest>;
+
+export function createOpenGuest({
+  agents,
+  workspaces,
+  memory,
+  gate,
+  connectors,
+  egressRequestBytes,
+  locks,
+  log,
+}: OpenGuestDeps): OpenGuest {
   return async ({ record, events }, { workspaceFolder }) => {
     const owner: Owner = { tenant: record.tenant, agent: record.agent };
     const { quotas } = await agents.get(owner);
@@ -44,7 +72,40 @@ export function createOpenGuest({ agents, workspaces, memory, locks, log }: Open
             onLeftOut,
             onFault,
           });
-    return { files, memory: createGuestMemory({ memory, owner, quotaBytes: quotas.memoryBytes, onWrite, onFault }) };
+    const egress = gate.open({
+      owner,
+      runId: record.id,
+      user: record.onBehalfOf,
+      limits,
+      onCall: (call) => void events.append('egress_call', { ...call } as JsonObject),
+      onWaiting: (approval, operation) =>
+        void events.append('log', { level: 'info', message: `${operation} waits for approval ${approval}`, approval }),
+    });
+    const guestMemory = createGuestMemory({ memory, owner, quotaBytes: quotas.memoryBytes, onWrite, onFault });
+    if (record.driver !== 'container') return { files, memory: guestMemory, egress };
+    // Judged by the clock of the machine that the container sees.
+    const ca = await createRunCa({ nowMs: Date.now(), wallMs: limits.wallMs });
+    const proxy = createRunProxy({
+      egress,
+      ca,
+      bodyBytes: egressRequestBytes,
+      isServed: async (host, port) => (await connectors.forOrigin(owner.tenant, `https://${host}:${port}`)).length > 0,
+    });
+    return {
+      files,
+      memory: guestMemory,
+      proxy: { caPem: ca.certPem, onConnection: proxy.onConnection },
+      egress: {
+        request: egress.request,
+        get requests() {
+          return egress.requests;
+        },
+        async close() {
+          proxy.close();
+          await egress.close();
+        },
+      },
+    };
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../json.ts';
 import type { DriverKind, Language, RunError } from '../sandbox/driver.ts';
 import type { Limits } from '../sandbox/limits.ts';
+import type { User } from '../vault/credential.ts';
 
 export const runStatuses = [
   'queued',
@@ -63,6 +64,8 @@ export interface RunRecord {
   walls: string[];
   codeSha256: string;
   metadata: Record<string, string>;
+  /** In whose name it was asked for, as a registered issuer says. */
+  onBehalfOf?: User;
   traceId: string;
   createdAt: string;
   startedAt: string | null;
@@ -94,6 +97,8 @@ export interface RunRequest {
   files: RequestFile[];
   limits: Limits;
   metadata: Record<string, string>;
+  /** Checked: who asked for it. */
+  onBehalfOf?: User;
 }
 
 export type RunEventType =

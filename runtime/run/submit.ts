@@ -143,6 +143,7 @@ function newRecord(request: RunRequest, traceId: string, nowMs: number): RunReco
     walls: [],
     codeSha256: codeSha256(request.code),
     metadata: request.metadata,
+    ...(request.onBehalfOf === undefined ? {} : { onBehalfOf: request.onBehalfOf }),
     traceId,
     createdAt: isoTime(nowMs),
     startedAt: null,

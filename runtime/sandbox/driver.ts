@@ -1,4 +1,5 @@
 /** The domain of sandboxes: what a driver is asked, what it may answer. Every driver passes test/sandbox/driver-contract.ts. */
+import type { Duplex } from 'node:stream';
 import type { Json } from '../json.ts';
 import type { LimitName, Limits } from './limits.ts';
 
@@ -66,6 +67,8 @@ export interface GuestHost {
   call(call: HostCall): Promise<HostReply>;
   /** The guest waits (a timer or a host call) and uses no CPU, or works again: its turn can be given away meanwhile. */
   waiting(isWaiting: boolean): void;
+  /** The way out of a container: connections to an HTTP proxy that only this run has. Absent: `fetch` of `call` is the way. */
+  egress?: { caPem: string; onConnection(socket: Duplex): void };
 }
 
 export interface SandboxUsage {

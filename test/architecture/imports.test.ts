@@ -7,23 +7,32 @@ const root = resolve(import.meta.dirname, '../..');
 /** The rooms from the top down: a file imports from its own room and from lower ones. */
 const rooms: string[][] = [
   ['api'],
-  ['runtime/runtime.ts'],
+  ['runtime/runtime.ts', 'runtime/outbound.ts', 'runtime/removal.ts'],
   ['runtime/run'],
   ['runtime/admission', 'runtime/sandbox', 'runtime/usage'],
-  ['runtime/agent', 'runtime/workspace', 'runtime/memory'],
+  ['runtime/egress', 'runtime/connector', 'runtime/permission', 'runtime/vault'],
+  ['runtime/agent', 'runtime/workspace', 'runtime/memory', 'runtime/audit'],
   ['runtime/store'],
   [
     'runtime/telemetry',
     'runtime/errors.ts',
     'runtime/ids.ts',
     'runtime/config.ts',
+    'runtime/setting-values.ts',
     'runtime/json.ts',
     'runtime/clock.ts',
   ],
 ];
 
 /** Vocabulary without behaviour: types and tables that lower rooms may name. */
-const vocabulary = ['runtime/sandbox/driver.ts', 'runtime/sandbox/limits.ts', 'runtime/run/record.ts'];
+const vocabulary = [
+  'runtime/sandbox/driver.ts',
+  'runtime/sandbox/limits.ts',
+  'runtime/run/record.ts',
+  'runtime/connector/connector.ts',
+  'runtime/permission/grant.ts',
+  'runtime/vault/credential.ts',
+];
 
 /** What `api/` may use of the runtime besides `runtime.ts`: words, tables and checks, nothing that holds state. */
 const apiMayImport = [
@@ -39,6 +48,10 @@ const apiMayImport = [
   'runtime/agent/quotas.ts',
   'runtime/agent/sandbox-choice.ts',
   'runtime/agent/metadata.ts',
+  'runtime/audit/audit.ts',
+  'runtime/connector/connector.ts',
+  'runtime/permission/approval.ts',
+  'runtime/permission/preflight/finding.ts',
   'runtime/workspace/guest-path.ts',
   'runtime/workspace/workspace-error.ts',
 ];

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { createGuestHost } from '../../runtime/run/guest-host.ts';
 import type { LiveRun } from '../../runtime/run/live-run.ts';
 import { defaultLimits } from '../../runtime/sandbox/limits.ts';
+import { closedEgress } from './closed-egress.ts';
 
 /** The door of a run whose admission is on its way to the disk until `flushed` or `refused` is called. */
 function door() {
@@ -24,6 +25,7 @@ function door() {
     live,
     files: answers as never,
     memory: { ...answers, operations: 0 } as never,
+    egress: closedEgress(),
     packages: { javascript: { load: async () => ({ ok: true }) }, python: { call: async () => ({ ok: true }) } },
     waiting: () => {},
   });

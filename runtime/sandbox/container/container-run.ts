@@ -28,7 +28,7 @@ const LAST_WORDS = 4096;
 const IDLE_SHARE = 0.05;
 
 export function runInContainer(program: Program, host: GuestHost, { container, engine, onGone }: RunIn): Execution {
-  const { door, counters } = container;
+  const { door, wayOut, counters } = container;
   const { limits } = program;
   const settled = Promise.withResolvers<{ outcome: Outcome; usage: SandboxUsage }>();
   const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
@@ -130,6 +130,7 @@ export function runInContainer(program: Program, host: GuestHost, { container, e
   }
 
   const { runId: run, language, code, input } = program;
+  if (host.egress) wayOut.open(host.egress.onConnection);
   door.start(
     {
       t: 'start',
@@ -139,6 +140,7 @@ export function runInContainer(program: Program, host: GuestHost, { container, e
       limits,
       carry: container.workspaceInMemory !== undefined,
       ...(input === undefined ? {} : { input: JSON.stringify(input) }),
+      ...(host.egress ? { caPem: host.egress.caPem } : {}),
     },
     host,
     {

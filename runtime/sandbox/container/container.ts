@@ -7,11 +7,13 @@ import { type Counters, openCounters } from './counters.ts';
 import { createDoor, type Door } from './door.ts';
 import { type Engine, EngineError } from './engine.ts';
 import { openSlot, type Slot } from './slot.ts';
+import { createWayOut, type WayOut } from './way-out.ts';
 
 export interface Container {
   readonly id: string;
   readonly door: Door;
   readonly slot: Slot;
+  readonly wayOut: WayOut;
   /** Undefined: its cgroup cannot be seen from here, the engine's statistics serve. */
   readonly counters: Counters | undefined;
   /** CPU time that it took before its run. */
@@ -46,7 +48,11 @@ export class StartFailed extends Error {}
 /** Creates, starts, waits for its supervisor. Errors: EngineError, StartFailed; what was made is removed again. */
 export async function startContainer(engine: Engine, options: ContainerOptions): Promise<Container> {
   const door = createDoor();
-  const slot = await openSlot(options.slotsFolder, options.name, door.onConnection);
+  const wayOut = createWayOut();
+  const slot = await openSlot(options.slotsFolder, options.name, {
+    door: door.onConnection,
+    egress: wayOut.onConnection,
+  });
   let id: string | undefined;
   try {
     id = await engine.create(containerSpec({ ...options, slot }));
@@ -55,9 +61,10 @@ export async function startContainer(engine: Engine, options: ContainerOptions):
     const state = await engine.state(id);
     if (!state?.running) throw new Error('it ended at once');
     const counters = openCounters(state.pid, id);
-    return running(engine, { id, door, slot, counters, pid: state.pid, options });
+    return running(engine, { id, door, wayOut, slot, counters, pid: state.pid, options });
   } catch (error) {
     door.close();
+    wayOut.close();
     const why = id === undefined ? '' : await whyItEnded(engine, id);
     if (id !== undefined) await engine.remove(id).catch(() => {});
     await slot.close();
@@ -88,6 +95,7 @@ async function whyItEnded(engine: Engine, id: string): Promise<string> {
 interface Started {
   id: string;
   door: Door;
+  wayOut: WayOut;
   slot: Slot;
   counters: Counters | undefined;
   /** Of its first process, as the engine numbers it: as we do, when there are counters. */
@@ -95,13 +103,14 @@ interface Started {
   options: ContainerOptions;
 }
 
-function running(engine: Engine, { id, door, slot, counters, pid, options }: Started): Container {
+function running(engine: Engine, { id, door, wayOut, slot, counters, pid, options }: Started): Container {
   const removed = Promise.withResolvers<void>();
   let destroyed: Promise<void> | undefined;
   let blank = { ramBytes: options.ramBytes, processes: options.processes };
 
   async function destroy(): Promise<void> {
     door.close();
+    wayOut.close();
     const seen = counters !== undefined && (await killFromHere(counters, pid));
     const gone = removeUntilGone(seen);
     void gone.then(() => slot.close()).finally(() => removed.resolve());
@@ -123,6 +132,7 @@ function running(engine: Engine, { id, door, slot, counters, pid, options }: Sta
   return {
     id,
     door,
+    wayOut,
     slot,
     counters,
     cpuMsBefore: counters?.cpuMs() ?? 0,

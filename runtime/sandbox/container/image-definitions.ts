@@ -11,7 +11,7 @@ export const IMAGE_NAMES = ['base', 'python', 'node'] as const;
 export type ImageName = (typeof IMAGE_NAMES)[number];
 
 /** Version of what Cordon and the supervisor of an image say to each other. */
-export const GUEST_PROTOCOL = '1';
+export const GUEST_PROTOCOL = '2';
 
 /** Counts up when the builder makes something else of the same sources. */
 const BUILDER = '1';

@@ -5,7 +5,7 @@ import type { Limits } from '../limits.ts';
 import { z } from '../strict.ts';
 
 /** Of supervisor and service; an image with another one is not used. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 export type ServiceMessage =
   | {
@@ -18,6 +18,8 @@ export type ServiceMessage =
       limits: Limits;
       /** The workspace lies in the container: the supervisor fetches it before and brings it back afterwards. */
       carry: boolean;
+      /** PEM of the CA that the run's programs trust for what they call; absent when the run may call nothing. */
+      caPem?: string;
     }
   | { t: 'stop' }
   /** The bytes of the reply are the bytes of the frame. */

@@ -1,7 +1,7 @@
-/** A container's place on the host: the folder with its door, and the folder where its workspace is mounted. */
+/** A container's place on the host: the folder with its sockets, and the folder where its workspace is mounted. */
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { chmod, rm, rmdir } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -14,39 +14,52 @@ export interface Slot {
   close(): Promise<void>;
 }
 
-/** Linux keeps socket addresses of 107 bytes; the folder may lie deeper. */
-const door = 'door.sock';
+/** Who hears of new connections, by the name of their socket in the container. */
+export interface SlotSockets {
+  /** `door.sock`: the supervisor, and what programs ask of Cordon. */
+  door(socket: Socket): void;
+  /** `egress.sock`: what programs call outside. */
+  egress(socket: Socket): void;
+}
 
 /**
  * Makes the folders and listens. `root` is private to the service, so that only the container finds the socket in it.
  * Errors: what the file system says.
  */
-export async function openSlot(root: string, id: string, onConnection: (socket: Socket) => void): Promise<Slot> {
+export async function openSlot(root: string, id: string, sockets: SlotSockets): Promise<Slot> {
   const folder = join(root, id);
   const doorFolder = join(folder, 'door');
   const workspaceFolder = join(folder, 'workspace');
   for (const made of [doorFolder, workspaceFolder]) mkdirSync(made, { recursive: true, mode: 0o755 });
-  const server = createServer({ pauseOnConnect: false }, onConnection);
-  // Open until the server is closed, which removes the socket by this same path.
+  // Open until the servers are closed, which removes the sockets by this same path.
   const fd = openSync(doorFolder, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(`/proc/self/fd/${fd}/${door}`, resolve);
-    });
-  } catch (error) {
+  const servers: Server[] = [];
+  const stop = () => {
+    for (const server of servers) server.close();
     closeSync(fd);
+  };
+  try {
+    for (const name of ['door', 'egress'] as const) {
+      const server = createServer({ pauseOnConnect: false }, sockets[name]);
+      servers.push(server);
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        // Linux keeps socket addresses of 107 bytes; the folder may lie deeper.
+        server.listen(`/proc/self/fd/${fd}/${name}.sock`, resolve);
+      });
+      // Any user of the container may connect: whoever else could is kept out by the folder above.
+      await chmod(join(doorFolder, `${name}.sock`), 0o666);
+    }
+  } catch (error) {
+    stop();
     throw error;
   }
-  // Any user of the container may connect: whoever else could is kept out by the folder above.
-  await chmod(join(doorFolder, door), 0o666);
   return {
     doorFolder,
     workspaceFolder,
     async close() {
       // Waits for nobody: its connections end with the container.
-      server.close();
-      closeSync(fd);
+      stop();
       await rm(doorFolder, { recursive: true, force: true });
       const folders = [workspaceFolder, folder];
       if (!(await removed(folders))) void removeLater(folders);

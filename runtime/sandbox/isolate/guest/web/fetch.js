@@ -83,6 +83,7 @@ export class Request extends Body {
   #url;
   #headers;
   #signal;
+  #redirect;
 
   constructor(input, init = {}) {
     const from = input instanceof Request ? input : undefined;
@@ -103,6 +104,9 @@ export class Request extends Body {
       throw new TypeError(`Failed to parse URL from ${`${input}`.slice(0, 200)}`);
     }
     this.#url = url.href;
+    this.#redirect = `${init.redirect ?? from?.redirect ?? 'follow'}`;
+    if (!/^(follow|manual|error)$/.test(this.#redirect))
+      throw new TypeError(`'${this.#redirect.slice(0, 40)}' is not a redirect mode: follow, manual or error.`);
     this.#signal = init.signal ?? from?.signal ?? new AbortController().signal;
   }
 
@@ -120,6 +124,10 @@ export class Request extends Body {
 
   get signal() {
     return this.#signal;
+  }
+
+  get redirect() {
+    return this.#redirect;
   }
 
   clone() {
@@ -223,12 +231,13 @@ export class Response extends Body {
 const { received } = Response;
 delete Response.received;
 
-/** Asks the host: operation `fetch` {url, method, headers: [[name, value]]} + bytes -> {status, statusText?, headers, url?} + bytes. */
+/** Asks the host: operation `fetch` {url, method, headers: [[name, value]], redirect} + bytes -> {status, statusText?, headers, url?} + bytes. */
 export async function fetch(input, init) {
   const request = new Request(input, init);
   request.signal.throwIfAborted();
   const body = Body.blobOf(request);
-  const args = { __proto__: null, url: request.url, method: request.method, headers: [...request.headers] };
+  const { url, method, redirect } = request;
+  const args = { __proto__: null, url, method, headers: [...request.headers], redirect };
   const answered = call('fetch', args, body && (await body.arrayBuffer()));
   const aborted = new Promise((_, reject) =>
     request.signal.addEventListener('abort', () => reject(request.signal.reason), { once: true }),
