@@ -12,8 +12,10 @@ import {
   segmentShape,
   splitByPattern,
 } from './path-template.ts';
+import { holdsColon, readPathValues } from './path-values.ts';
 import { chooseByQuery, overridesMethod } from './query-choice.ts';
-import { lenientSegment, type RequestPath, readRequestPath } from './request-path.ts';
+import { lenientSegment, readRequestPath } from './request-path.ts';
+import { mostSpecific } from './template-specificity.ts';
 
 export interface OperationMatcher {
   /** `pathname` and `search` as the guest wrote them; `search` with its `?`, or empty. */
@@ -74,11 +76,11 @@ export function createMatcher(operations: readonly Operation[]): OperationMatche
       collect(root, path.lenient, 0, found);
       if (path.lenientSplit) collect(root, path.lenientSplit, 0, found);
       if (found.length === 0) return none;
-      const best = mostSpecific(found, path);
+      const best = mostSpecific(found, path.endsInSlash);
       if (best === undefined) return ambiguous(`the path fits several templates: ${texts(found)}`);
-      const values = readValues(best.template, path);
+      const values = readPathValues(best.template, path);
       if (typeof values === 'string') return ambiguous(values);
-      if (hasVerbs && values.some((value) => colon.test(value)))
+      if (hasVerbs && values.some(holdsColon))
         return ambiguous('a value in the path holds a : and this service has operations named after one');
       const candidates = best.byMethod.get(method);
       if (!candidates) return otherMethod(method, best, found);
@@ -148,111 +150,6 @@ function restFits({ suffix, tail }: Rest, segments: readonly string[], depth: nu
     return splitByPattern(segment.lenientSplit, text) !== undefined;
   });
 }
-
-/** The one that is at least as specific as every other in each segment. Undefined: there is none. */
-function mostSpecific(found: readonly Route[], path: RequestPath): Route | undefined {
-  if (found.length === 1) return found[0];
-  const [first, ...others] = found as [Route, ...Route[]];
-  const best = others.reduce((a, b) => (isMoreSpecific(b, a, path) ? b : a), first);
-  return found.every((other) => other === best || isMoreSpecific(best, other, path)) ? best : undefined;
-}
-
-const ranks = { literal: 0, pattern: 1, parameter: 2 } as const;
-const REST = 3;
-
-function isMoreSpecific(a: Route, b: Route, path: RequestPath): boolean {
-  const length = Math.max(a.template.segments.length, b.template.segments.length);
-  let isMore = false;
-  for (let index = 0; index < length; index++) {
-    const left = a.template.segments[index];
-    const right = b.template.segments[index];
-    const rank = (left ? ranks[left.kind] : REST) - (right ? ranks[right.kind] : REST);
-    if (rank > 0) return false;
-    if (rank < 0) isMore = true;
-    // Two texts that differ in case, or two patterns: neither is the narrower one.
-    else if (left && right && segmentShape(left) !== segmentShape(right)) return false;
-  }
-  if (isMore) return true;
-  const behind = compareTails(a.template.rest, b.template.rest);
-  if (behind !== 0) return behind < 0;
-  // They differ in a slash at the end: the service tells them apart, so what is written counts.
-  return a.template.endsInSlash === path.endsInSlash && b.template.endsInSlash !== path.endsInSlash;
-}
-
-/** Of two rests that begin at one place: negative when the first asks for more behind it; NaN when neither does. */
-function compareTails(a: Rest | undefined, b: Rest | undefined): number {
-  if (!a || !b) return 0;
-  const demands = ({ suffix, tail }: Rest) => (suffix === '' ? 0 : 1 + tail.length);
-  if (a.suffix !== b.suffix && a.suffix !== '' && b.suffix !== '') return Number.NaN;
-  const difference = demands(b) - demands(a);
-  if (difference !== 0) return a.suffix !== '' && b.suffix !== '' ? Number.NaN : difference;
-  const differences = a.tail.map((segment, index) => ranks[segment.kind] - ranks[b.tail[index]!.kind]);
-  if (differences.some((one) => one < 0)) return differences.some((one) => one > 0) ? Number.NaN : -1;
-  if (differences.some((one) => one > 0)) return 1;
-  return a.tail.every((segment, index) => segmentShape(segment) === segmentShape(b.tail[index]!)) ? 0 : Number.NaN;
-}
-
-/** Values in the order of `template.names`, as written; or why the path is not exactly one of this template. */
-function readValues(template: PathTemplate, path: RequestPath): string[] | string {
-  const { segments, rest, endsInSlash } = template;
-  const { written } = path;
-  const values: string[] = [];
-  const behind = rest ? rest.tail.length : 0;
-  if (rest ? written.length <= segments.length + behind : written.length !== segments.length)
-    return spelledOtherwise(template);
-  const wrong = readSegments(template, segments, written, values, path);
-  if (wrong !== undefined) return wrong;
-  if (rest) {
-    const taken = written.slice(segments.length, written.length - behind).join('/');
-    const open = rest.suffix === '';
-    if (!taken.endsWith(rest.suffix) || taken.length === rest.suffix.length) return spelledOtherwise(template);
-    const value = taken.slice(0, taken.length - rest.suffix.length) + (open && path.endsInSlash ? '/' : '');
-    const before = segments.at(-1);
-    const isAddress = rest.suffix.startsWith(':') || (before?.kind === 'literal' && before.text.endsWith(':'));
-    if (isAddress && colon.test(value)) return 'the path holds a : where one says what follows';
-    // What was not dots alone with the text behind it can be without.
-    if (!open && lenientSegment(value.slice(Math.max(value.lastIndexOf('/') + 1, 0)).replace(/^.*%2f/is, '')) === '')
-      return 'the path has a segment of dots or blanks alone';
-    values.push(value);
-    const wrongBehind = readSegments(template, rest.tail, written.slice(written.length - behind), values, path);
-    if (wrongBehind !== undefined) return wrongBehind;
-    if (open) return values;
-  }
-  return endsInSlash === path.endsInSlash ? values : spelledOtherwise(template);
-}
-
-const colon = /:|%3a/i;
-
-/** Adds the values of these segments; a text says why they do not fit exactly. */
-function readSegments(
-  template: PathTemplate,
-  segments: readonly Segment[],
-  written: readonly string[],
-  values: string[],
-  path: RequestPath,
-): string | undefined {
-  for (let index = 0; index < segments.length; index++) {
-    const segment = segments[index]!;
-    const text = written[index]!;
-    if (path.lenientSplit && /%2f/i.test(text)) return 'the path holds an encoded slash';
-    if (segment.kind === 'literal') {
-      if (segment.text !== text) return spelledOtherwise(template);
-    } else if (segment.kind === 'parameter') {
-      // Some services take what follows for the address of another thing: `/items/7:/name`.
-      if (/(?::|%3a)$/i.test(text)) return 'a value in the path ends in a :';
-      values.push(text);
-    } else {
-      const parts = splitByPattern(segment.split, text);
-      if (parts === undefined) return spelledOtherwise(template);
-      if (parts === 'several') return `the path fits ${template.text} in several ways`;
-      values.push(...parts);
-    }
-  }
-  return undefined;
-}
-
-const spelledOtherwise = ({ text }: PathTemplate) =>
-  `the path is that of ${text} but for its spelling (case, encoding, a slash at the end)`;
 
 /** A service may look for the method first and then take a less specific path. */
 function otherMethod(method: string, best: Route, found: readonly Route[]): OperationMatch {

@@ -4,32 +4,28 @@ import type { OpenCall } from './call-book.ts';
 import { decodeBody } from './decode-body.ts';
 import { EgressError, type EgressResponse } from './egress.ts';
 import { cleanResponseHeaders } from './headers.ts';
-import { createScrubber } from './scrub.ts';
+import type { Scrubber } from './scrub.ts';
 import type { UpstreamResponse } from './upstream.ts';
 
 export interface Answered {
   call: OpenCall;
   received: UpstreamResponse;
   url: URL;
-  /** All that must not reach the guest. */
-  secrets: string[];
-  /** Bytes of body that may come. */
-  room: number;
+  /** Takes out all that must not reach the guest. */
+  scrubber: Scrubber;
+  /** Bytes of body that may come, and what is said when more do: absent, that a response is too large. */
+  room: { bytes: number; used?: EgressError };
   /** Errors: EgressError, when the run has had enough. */
   onBytes(count: number): void;
 }
 
-export function answer({ call, received, url, secrets, room, onBytes }: Answered): EgressResponse {
+export function answer({ call, received, url, scrubber, room, onBytes }: Answered): EgressResponse {
   call.tell({ status: received.status });
-  const scrubber = createScrubber(secrets);
-  const headers = cleanResponseHeaders(received.headers).map(([name, value]): [string, string] => [
-    scrubber.text(name),
-    scrubber.text(value),
-  ]);
+  const headers = scrubber.fields(cleanResponseHeaders(received.headers));
   const encodings = received.headers
     .filter(([name]) => name.toLowerCase() === 'content-encoding')
     .map(([, value]) => value);
-  const decoded = decodeBody(received.body, encodings.join(','), room);
+  const decoded = decodeBody(received.body, encodings.join(','), room.bytes);
   return {
     status: received.status,
     statusText: scrubber.text(received.statusText),
@@ -64,7 +60,7 @@ export function answer({ call, received, url, secrets, room, onBytes }: Answered
 
   function failureOf(error: unknown): EgressError {
     if (call.signal.reason instanceof EgressError) return call.signal.reason;
-    if (error instanceof EgressError) return error;
+    if (error instanceof EgressError) return error.reason === 'limit' ? (room.used ?? error) : error;
     return new EgressError('upstream', 'the response broke off', { cause: error });
   }
 }

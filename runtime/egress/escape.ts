@@ -26,8 +26,10 @@ export const isCut = (read: Escape): boolean => read === cut;
 export const lengthOf = (read: Escape): number => (read === cut ? 0 : read & 63);
 
 /** After a backslash. */
-const simple = new Map([...'bfnrt'].map((letter, at) => [letter.charCodeAt(0), [8, 12, 10, 13, 9][at] as number]));
-for (const character of '"\\/\'`') simple.set(character.charCodeAt(0), character.charCodeAt(0));
+const simple: ReadonlyMap<number, number> = new Map([
+  ...[...'bfnrt'].map((letter, at) => [letter.charCodeAt(0), [8, 12, 10, 13, 9][at] as number] as const),
+  ...[...'"\\/\'`'].map((character) => [character.charCodeAt(0), character.charCodeAt(0)] as const),
+]);
 
 const entities = new Map([
   ['amp', 0x26],

@@ -25,6 +25,9 @@ export interface ExchangeOptions {
   /** From now to the last byte of the body. */
   timeoutMs: number;
   maxHeaderBytes: number;
+  /** Once, when it has a connection, or will never have one. */
+  onStart(): void;
+  /** Once, when nothing more comes. */
   onEnd(): void;
 }
 
@@ -36,11 +39,12 @@ const MAX_INTERIM = 16;
 /** Errors: the signal's reason; EgressError, also as thrown while connecting. */
 export function exchange(
   send: (handler: Dispatcher.DispatchHandler) => void,
-  { host, signal, timeoutMs, maxHeaderBytes, onEnd }: ExchangeOptions,
+  { host, signal, timeoutMs, maxHeaderBytes, onStart, onEnd }: ExchangeOptions,
 ): Promise<UpstreamResponse> {
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
     let failure: { error: unknown } | undefined;
+    let isStarted = false;
     let isEnded = false;
     let hasHead = false;
     let interim = 0;
@@ -55,6 +59,11 @@ export function exchange(
       timeoutMs,
     );
     const onAbort = () => fail(signal?.reason);
+
+    function start(): void {
+      if (!isStarted) onStart();
+      isStarted = true;
+    }
 
     function end(): void {
       if (isEnded) return;
@@ -79,6 +88,11 @@ export function exchange(
 
     const body: AsyncIterator<Uint8Array> = {
       next() {
+        // What has come but was not read ends with the call's right to it, too.
+        if (signal?.aborted && chunks.length > 0) {
+          chunks.length = 0;
+          failure ??= { error: signal.reason };
+        }
         const chunk = chunks.shift();
         if (chunk) {
           waiting -= chunk.byteLength;
@@ -107,8 +121,9 @@ export function exchange(
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart(started) {
         controller = started;
-        // It was given up while it waited for a connection.
-        if (isEnded) started.abort(new Error('given up'));
+        start();
+        // It was given up while it waited. Thrown, for an abort would cost the connection.
+        if (isEnded) throw new Error('given up');
       },
       onResponseStart(started, status, headers, statusText) {
         if (isEnded) return;
@@ -145,15 +160,20 @@ export function exchange(
         reader = undefined;
       },
       onResponseError(_started, error) {
+        start();
         fail(upstreamFailure(error, host));
       },
     };
 
-    if (signal?.aborted) return onAbort();
+    if (signal?.aborted) {
+      start();
+      return onAbort();
+    }
     signal?.addEventListener('abort', onAbort);
     try {
       send(handler);
     } catch (error) {
+      start();
       fail(upstreamFailure(error, host));
     }
   });

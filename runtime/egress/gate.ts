@@ -18,6 +18,7 @@ import { type EgressCall, EgressError, type EgressRequest, type EgressResponse, 
 import { cleanRequestHeaders } from './headers.ts';
 import { type JudgedRequest, judge, type Permitted } from './judge.ts';
 import { MAX_REDIRECTS, nextRequest } from './redirect.ts';
+import { createScrubbers } from './scrub.ts';
 import { readTarget } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -61,6 +62,8 @@ export interface Gate {
 
 export function createGate(deps: GateDeps): Gate {
   const { connectors, permissions, approvals, vault, authenticator, upstream, settings, clock } = deps;
+  const scrubberOf = createScrubbers();
+
   function openRun(run: GateRun): RunEgress {
     const { owner, limits } = run;
     const book = createCallBook(deps, run);
@@ -128,8 +131,10 @@ export function createGate(deps: GateDeps): Gate {
         await received.body[Symbol.asyncIterator]().return?.();
         ({ received, secrets } = await send());
       }
-      const room = Math.min(settings.responseBytes, limits.egressBytes - bytes);
-      return answer({ call, received, url, secrets, room, onBytes: count });
+      const left = limits.egressBytes - bytes;
+      const room =
+        left < settings.responseBytes ? { bytes: left, used: bytesUsed() } : { bytes: settings.responseBytes };
+      return answer({ call, received, url, scrubber: scrubberOf(secrets), room, onBytes: count });
     }
 
     /** `counted`: the grant that this call was counted against already. */
@@ -164,10 +169,12 @@ export function createGate(deps: GateDeps): Gate {
       count(size);
     }
 
+    const bytesUsed = () =>
+      new EgressError('limit', `egressBytes is used up (${limits.egressBytes})`, { limit: 'egressBytes' });
+
     function count(more: number): void {
       bytes += more;
-      if (bytes > limits.egressBytes)
-        throw new EgressError('limit', `egressBytes is used up (${limits.egressBytes})`, { limit: 'egressBytes' });
+      if (bytes > limits.egressBytes) throw bytesUsed();
     }
 
     /** Of the setting, or of the grant when that ends sooner. */

@@ -57,14 +57,14 @@ export interface CleanHeaders {
 export function cleanRequestHeaders(given: readonly (readonly [string, string])[], url: URL): CleanHeaders {
   if (given.length > MAX_HEADERS) throw invalid(`a request has at most ${MAX_HEADERS} headers`);
   let bytes = 0;
-  let named: readonly string[] = [];
+  const named = new Set<string>();
   const fields: [string, string][] = [];
   for (const [written, text] of given) {
     if (!token.test(written)) throw invalid('a header has a name that is no token');
     if (!fieldValue.test(text)) throw invalid(`the header ${written} holds a control character, or one beyond U+00FF`);
     bytes += written.length + text.length + 4;
     const name = written.toLowerCase();
-    if (name === 'connection') named = [...named, ...optionsOf(text)];
+    if (name === 'connection') addOptions(named, text);
     fields.push([name, trimmed(text)]);
   }
   if (bytes > MAX_BYTES) throw invalid(`the headers of a request have at most ${MAX_BYTES} bytes`);
@@ -86,7 +86,7 @@ export function cleanRequestHeaders(given: readonly (readonly [string, string])[
     seen.add(plain);
     if (name === 'cordon-connector') connector = value;
     if (name === 'range' || (name === 'accept-encoding' && value === 'identity')) encoding = 'identity';
-    if (fate !== 'stay' && !stays(plain) && !named.includes(name)) headers.push(field);
+    if (fate !== 'stay' && !stays(plain) && !named.has(name)) headers.push(field);
   }
   if (!seen.has('accept')) headers.push(['accept', '*/*']);
   // Some services refuse whoever does not say what it is.
@@ -105,22 +105,24 @@ function checkHost(value: string, { host }: URL): void {
  * Cordon had said it. Lower-case names.
  */
 export function cleanResponseHeaders(received: readonly (readonly [string, string])[]): [string, string][] {
-  let named: readonly string[] = [];
+  const named = new Set<string>();
   let isEncoded = false;
   const fields: [string, string][] = [];
   for (const [written, value] of received) {
     const name = written.toLowerCase();
-    if (name === 'connection') named = [...named, ...optionsOf(value)];
+    if (name === 'connection') addOptions(named, value);
     if (name === 'content-encoding' && trimmed(value).toLowerCase() !== 'identity') isEncoded = true;
     if (!unseen.has(name) && !name.startsWith('proxy-') && !name.startsWith('cordon-'))
       fields.push([name, trimmed(value)]);
   }
-  if (named.length === 0 && !isEncoded) return fields;
-  return fields.filter(([name]) => !named.includes(name) && !(name === 'content-length' && isEncoded));
+  if (named.size === 0 && !isEncoded) return fields;
+  return fields.filter(([name]) => !named.has(name) && !(name === 'content-length' && isEncoded));
 }
 
 /** Names of headers that are of this connection alone. */
-const optionsOf = (value: string) => value.toLowerCase().split(',').map(trimmed);
+function addOptions(named: Set<string>, value: string): void {
+  for (const option of value.toLowerCase().split(',')) named.add(trimmed(option));
+}
 
 /** Of the blanks of HTTP alone. */
 const trimmed = (text: string) => (/^[\t ]|[\t ]$/.test(text) ? text.replace(/^[\t ]+|[\t ]+$/g, '') : text);

@@ -148,19 +148,20 @@ export function createScrubber(secrets: readonly string[]): Scrubber {
   };
 }
 
-/** Keeps scrubbers between the calls of a credential: the `most` that were used last, for at most `forMs`. */
+/** Keeps scrubbers between the calls of a credential: the `most` that were used last, each for `forMs` after it was made. */
 export function createScrubbers({ most = 64, forMs = 60_000 } = {}): (secrets: readonly string[]) => Scrubber {
-  const kept = new Map<string, { scrubber: Scrubber; until: number }>();
+  const kept = new Map<string, Scrubber>();
   return (secrets) => {
     const key = secrets.join('\0');
-    const now = performance.now();
     const known = kept.get(key);
+    const scrubber = known ?? createScrubber(secrets);
+    // They hold secrets: none stays because nobody calls any more.
+    if (!known) setTimeout(() => kept.delete(key), forMs).unref();
     kept.delete(key);
-    const entry = known && known.until > now ? known : { scrubber: createScrubber(secrets), until: now + forMs };
-    kept.set(key, entry);
+    kept.set(key, scrubber);
     const [oldest] = kept.keys();
     if (kept.size > most && oldest !== undefined) kept.delete(oldest);
-    return entry.scrubber;
+    return scrubber;
   };
 }
 

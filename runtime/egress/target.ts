@@ -35,15 +35,15 @@ export function readTarget(text: string): Target {
   // What follows the host without a slash is read in more than one way by parsers of URLs.
   if (end >= 0 && rest[end] !== '/') throw invalid('the path of the URL does not begin with a slash');
   const { host, port } = readAuthority(authority);
-  const [beforeFragment = ''] = rest.slice(authority.length).split('#', 1);
-  const written = `https://${host}${port}${beforeFragment === '' ? '/' : beforeFragment}`;
+  // What clients leave behind an empty list of parameters, and what is never sent, says nothing.
+  const path = (rest.slice(authority.length).split('#', 1)[0] as string).replace(/^([^?]*)\?$/, '$1');
+  const written = `https://${host}${port}${path === '' ? '/' : path}`;
 
   const url = parsed(written);
   // An apostrophe is the one character that the parser encodes in a query and that clients leave there.
   const query = written.indexOf('?');
   const expected = query < 0 ? written : written.slice(0, query) + written.slice(query).replaceAll("'", '%27');
-  // An empty query is dropped by some and kept by others.
-  if (url.href !== expected || expected.endsWith('?'))
+  if (url.href !== expected)
     throw invalid(`the URL can be read in two ways; in its plain form it would be ${plain(url)}`);
   return { url, origin: url.origin, rawPath: url.pathname };
 }

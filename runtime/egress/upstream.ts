@@ -60,16 +60,27 @@ export interface UpstreamOptions {
   keepAliveMs?: number;
   /** Default: 1,000; the one unused for longest gives way. */
   maxPools?: number;
+  /** Calls that wait for a connection to one origin; more are refused. Default: 256. */
+  maxWaiting?: number;
 }
 
 interface Held {
   pool: Pool;
   inFlight: number;
+  /** Without a connection yet; those that were given up too, while undici still holds them. */
+  waiting: number;
   usedAt: number;
 }
 
 export function createUpstream(options: UpstreamOptions = {}): Upstream {
-  const { lookup, timeoutMs = 900_000, connectMs = 10_000, idleMs = 300_000, maxPools = 1000 } = options;
+  const {
+    lookup,
+    timeoutMs = 900_000,
+    connectMs = 10_000,
+    idleMs = 300_000,
+    maxPools = 1000,
+    maxWaiting = 256,
+  } = options;
   const { maxHeaderBytes = 32 * 1024, connections = 32, keepAliveMs = 8000 } = options;
   const resolver = createResolver(lookup, { timeoutMs: connectMs });
   const held = new Map<string, Held>();
@@ -107,7 +118,7 @@ export function createUpstream(options: UpstreamOptions = {}): Upstream {
       maxHeaderSize: maxHeaderBytes,
       useMilo: false,
     });
-    const made = { pool, inFlight: 0, usedAt: 0 };
+    const made = { pool, inFlight: 0, waiting: 0, usedAt: 0 };
     held.set(key, made);
     return made;
   }
@@ -125,24 +136,26 @@ export function createUpstream(options: UpstreamOptions = {}): Upstream {
       const { url, method, headers, body, signal } = request;
       checkRequest(url, method, headers);
       const to = poolFor(request);
+      if (to.waiting >= maxWaiting)
+        throw new EgressError('limit', `too many calls to ${url.host} wait for a connection`);
       to.inFlight += 1;
-      return exchange(
-        (handler) =>
-          to.pool.dispatch(
-            { path: url.pathname + url.search, method, headers: headers.flat(), body: body ?? null },
-            handler,
-          ),
-        {
-          host: url.host,
-          signal,
-          timeoutMs: Math.min(request.timeoutMs ?? timeoutMs, timeoutMs),
-          maxHeaderBytes,
-          onEnd() {
-            to.inFlight -= 1;
-            to.usedAt = performance.now();
-          },
+      to.waiting += 1;
+      const parts = { path: url.pathname + url.search, method, headers: headers.flat(), body: body ?? null };
+      return exchange((handler) => to.pool.dispatch(parts, handler), {
+        host: url.host,
+        signal,
+        timeoutMs: Math.min(request.timeoutMs ?? timeoutMs, timeoutMs),
+        maxHeaderBytes,
+        onStart() {
+          to.waiting -= 1;
         },
-      );
+        onEnd() {
+          to.inFlight -= 1;
+          to.usedAt = performance.now();
+          // A call that was given up may wait in undici for long.
+          parts.body = null;
+        },
+      });
     },
 
     get pools() {

@@ -11,7 +11,19 @@ const guestError = z.strictObject({
   name: cut(1024),
   message: cut(256 * 1024),
   stack: cut(256 * 1024).optional(),
-  limit: z.enum(['cpuMs', 'ramBytes', 'workspaceBytes', 'files', 'hostCalls', 'resultBytes', 'processes']).optional(),
+  limit: z
+    .enum([
+      'cpuMs',
+      'ramBytes',
+      'workspaceBytes',
+      'files',
+      'hostCalls',
+      'egressRequests',
+      'egressBytes',
+      'resultBytes',
+      'processes',
+    ])
+    .optional(),
 });
 
 const exitCode = z.number().int().min(0).max(255).optional();

@@ -1,7 +1,7 @@
 /** The same program in every language against the same service: refused, allowed, narrowed; and where its secret is. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Crm, callsOf, crmHost, crmToken, startCrm } from './crm.ts';
-import { bytesUnder, spellings } from './secret-search.ts';
+import { filesWith, spellings } from './secret-search.ts';
 
 const list = `https://${crmHost}/v1/contacts?limit=3`;
 
@@ -171,6 +171,8 @@ test('the secret is at the service and nowhere else: data directory, log, events
   for (const spelling of spellings(crmToken)) {
     for (const text of [JSON.stringify(record), events, audit, credentials, crm.service.lines.join('\n')])
       expect(text.includes(spelling)).toBe(false);
-    expect(bytesUnder(crm.service.dataDir, Buffer.from(spelling))).toEqual([]);
   }
+  // The search works: what the record holds is found.
+  expect(filesWith(crm.service.dataDir, [record.id])).not.toEqual([]);
+  expect(filesWith(crm.service.dataDir, spellings(crmToken))).toEqual([]);
 });

@@ -16,6 +16,7 @@ import { defaultLimits, type Limits } from '../../runtime/sandbox/limits.ts';
 import { openStore } from '../../runtime/store/lmdb-store.ts';
 import { createTelemetry } from '../../runtime/telemetry/telemetry.ts';
 import { createWorkspaces } from '../../runtime/workspace/workspace.ts';
+import { closedEgress } from '../run/closed-egress.ts';
 
 const MiB = 1024 * 1024;
 
@@ -61,6 +62,7 @@ export async function openBench(folder: string, language: Language) {
       live,
       files,
       memory: guestMemory,
+      egress: closedEgress(),
       packages: { javascript: createJsPackages(undefined), python: createPythonPackages(undefined) },
       waiting: () => {},
     });

@@ -5,7 +5,7 @@ import type { Operation, OperationParameter } from '../connector.ts';
 import { BadTemplate, parsePathTemplate } from '../path-template.ts';
 import { guessDanger, guessEffect, isEffect } from './effects.ts';
 import { readParameters } from './parameters.ts';
-import { isObject, type Lookup, own, ownText } from './resolve.ts';
+import { forPeople, isObject, type Lookup, own, ownText } from './resolve.ts';
 import { readServers, type Server } from './servers.ts';
 
 export interface OutlineOptions {
@@ -53,11 +53,12 @@ export function readOperations(
 }
 
 /** Two descriptions of the same requests: the graver effect counts. */
-function both(one: Operation, other: Operation): Operation {
+export function both(one: Operation, other: Operation): Operation {
   const gravity = (operation: Operation) => ['read', 'write', 'delete', 'send'].indexOf(operation.effect);
   const graver = gravity(other) > gravity(one) ? other : one;
+  // Their paths name the same values, maybe by other names.
   const isNew = ({ name, in: place }: OperationParameter) =>
-    !one.parameters.some((known) => known.name === name && known.in === place);
+    place !== 'path' && !one.parameters.some((known) => known.name === name && known.in === place);
   return {
     ...one,
     effect: graver.effect,
@@ -90,7 +91,7 @@ function readOperation({ path, method, pathItem, value, lookup, names, options }
   const words = { method, id, path, summary };
   const stated = own(value, 'x-cordon-effect');
   const effect = isEffect(stated) ? stated : guessEffect(words);
-  const danger = ownText(value, 'x-cordon-danger')?.slice(0, 500) || guessDanger(words, effect);
+  const danger = forPeople(ownText(value, 'x-cordon-danger')?.slice(0, 500) ?? '') || guessDanger(words, effect);
   const { parameters, isCut } = readParameters(lookup, pathItem, value);
   const operation: Operation = {
     name: nameOf(id === '' ? `${method.toLowerCase()}${path}` : id, names),

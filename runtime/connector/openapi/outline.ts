@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import type { Json } from '../../json.ts';
 import { MAXIMUM_OPERATIONS, sameRequests } from '../check-operations.ts';
 import type { AuthScheme, Operation } from '../connector.ts';
-import { readOperations, shortened } from './operations.ts';
+import { both, readOperations, shortened } from './operations.ts';
 import { DocumentFault, readDocument } from './read-document.ts';
-import { createLookup, isObject, own, ownText } from './resolve.ts';
+import { createLookup, forPeople, isObject, own, ownText } from './resolve.ts';
 import { readAuth } from './security.ts';
 import { readServers, readSwaggerServer } from './servers.ts';
 
@@ -51,20 +51,31 @@ export function outlineOf({ text, url, basePath }: DocumentRequest): Outline {
   if (operations.length === 0) throw new DocumentFault('has no operation that can be used');
   if (operations.length > MAXIMUM_OPERATIONS)
     throw new DocumentFault(`has ${operations.length} operations, more than the ${MAXIMUM_OPERATIONS} of a connector`);
-  const twice = sameRequests(operations).map(({ index, first }) => {
-    const { method, path } = operations[index]!;
-    return `${method} ${path}`.slice(0, 200).concat(`: refused, since it means the same requests as ${first.name}`);
-  });
+  const merged = withoutTwins(operations);
   const info = lookup.object(own(document, 'info'));
-  const title = ownText(info, 'title')?.slice(0, 200);
-  const version = ownText(info, 'version')?.slice(0, 100);
+  const title = forPeople(ownText(info, 'title')?.slice(0, 200));
+  const version = forPeople(ownText(info, 'version')?.slice(0, 100));
   return {
     ...(title ? { title } : {}),
     ...(version ? { version } : {}),
     sha256: createHash('sha256').update(text).digest('hex'),
     origins,
     auth: readAuth(document, lookup),
-    operations,
-    leftOut: shortened([...twice, ...leftOut]),
+    operations: merged.operations,
+    leftOut: shortened([...merged.leftOut, ...leftOut]).map(forPeople),
   };
+}
+
+/** Of two operations that mean the same requests (`/contacts/{id}`, `/contacts/{number}`) one is kept, as grave as either. */
+function withoutTwins(operations: readonly Operation[]): Pick<Outline, 'operations' | 'leftOut'> {
+  const kept = new Map(operations.map((operation) => [operation.name, operation]));
+  const leftOut = sameRequests(operations).map(({ index, first }) => {
+    const twin = operations[index]!;
+    kept.delete(twin.name);
+    kept.set(first.name, both(kept.get(first.name) ?? first, twin));
+    return `${twin.method} ${twin.path}`
+      .slice(0, 200)
+      .concat(`: counts as ${first.name}, which means the same requests`);
+  });
+  return { operations: [...kept.values()], leftOut };
 }

@@ -4,9 +4,11 @@
 import '../../../runtime/sandbox/isolate/guest/prelude/report.js';
 import { registerHooks } from 'node:module';
 import { load } from './load.mjs';
+import { offerProxy } from './proxy.mjs';
 import { resolve } from './resolve.mjs';
 
 registerHooks({ resolve, load });
+offerProxy();
 
 export { bake } from './bake.mjs';
 export { run } from './run.mjs';

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { packages, workspace } from './cordon.mjs';
 import { main } from './loaded.mjs';
+import { beforeModule } from './proxy.mjs';
 
 const cordon = pathToFileURL(`${import.meta.dirname}/cordon/index.cjs`).href;
 const endings = ['.ts', '.mts', '.js', '.mjs', '.cjs', '.json', '/index.ts', '/index.js'];
@@ -13,6 +14,7 @@ const missing = new Set(['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND', 'ERR_UNSUPP
 export function resolve(specifier, context, next) {
   if (specifier === 'cordon') return { url: cordon, format: 'commonjs', shortCircuit: true };
   if (specifier === main.url) return { url: main.url, format: 'module', shortCircuit: true };
+  beforeModule(specifier);
   let found;
   try {
     found = next(specifier, context);

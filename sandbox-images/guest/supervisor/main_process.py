@@ -20,6 +20,39 @@ ENVIRONMENT = {
 }
 
 
+_PROXY = f'http://127.0.0.1:{places.PROXY_PORT}'
+_CA = f'{places.RUN}/ca.pem'
+_NO_PROXY = 'localhost,127.0.0.1,::1'
+# How programs find the way out, and whom they trust there. Some know the small letters, some the capitals.
+EGRESS_ENVIRONMENT = {
+    **{name: _PROXY for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY')},
+    'no_proxy': _NO_PROXY,
+    'NO_PROXY': _NO_PROXY,
+    **{
+        name: _CA
+        for name in (
+            'SSL_CERT_FILE',
+            'REQUESTS_CA_BUNDLE',
+            'CURL_CA_BUNDLE',
+            'GIT_SSL_CAINFO',
+            'AWS_CA_BUNDLE',
+            'NODE_EXTRA_CA_CERTS',
+        )
+    },
+    'NODE_USE_ENV_PROXY': '1',
+}
+
+
+def environment(start):
+    if start.get('caPem') is None:
+        return ENVIRONMENT
+    found = ENVIRONMENT | EGRESS_ENVIRONMENT
+    if start['language'] in ('javascript', 'typescript'):
+        # Its harness does the same when it is first needed, and sets it for others (node/proxy.mjs).
+        del found['NODE_USE_ENV_PROXY']
+    return found
+
+
 class Pipes:
     """Ends of the supervisor: `stdout`, `stderr`, `asked` (read) and `answers` (write). None of them blocks."""
 
@@ -77,7 +110,7 @@ def spawn(start, root, pipes, sacrifice):
             return posix.posix_spawn(
                 argv[0],
                 argv,
-                ENVIRONMENT,
+                environment(start),
                 file_actions=pipes.actions(),
                 setsid=True,
                 setsigmask=(),

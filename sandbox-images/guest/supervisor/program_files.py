@@ -15,6 +15,8 @@ def write(start, barrier):
     if start.get('input') is not None:
         _write('input.json', start['input'])
     _write('limits.json', encode(start['limits']))
+    if start.get('caPem') is not None:
+        _write('ca.pem', start['caPem'])
     _write('barrier', barrier)
 
 

@@ -36,7 +36,7 @@ def serve(root):
     try:
         blank.copy_home(f'{root}/home')
         pipes = Pipes()
-        control.send('{"t":"hello","version":1}')
+        control.send('{"t":"hello","version":2}')
         _run(control, root, pipes, wake, sacrifice)
         control.write_all()
         # The container's figures are read before it goes: Cordon ends it.
@@ -59,12 +59,13 @@ def _run(control, root, pipes, wake, sacrifice):
         return control.send('{"t":"ended"}')
     try:
         program_files.write(start, pipes.names)
+        forwarder = _forwarder(start)
         main = spawn(start, root, pipes, sacrifice)
     except OSError as error:
         output.send('stderr', f'The program could not be started: {error}\n'.encode())
         return control.send(f'{{"t":"ended","exitCode":{_COULD_NOT_START}}}')
     del start
-    watch = Watch(control, output, pipes, wake, main)
+    watch = Watch(control, output, pipes, wake, main, forwarder)
     watch.run()
     full = what_is_full()
     if carried is not None:
@@ -72,6 +73,15 @@ def _run(control, root, pipes, wake, sacrifice):
     ended = '' if watch.status is None else how_ended(watch.status)
     more = '' if full is None else f',"full":"{full}"'
     control.send(f'{{"t":"ended"{ended}{more}}}')
+
+
+def _forwarder(start):
+    """None: this run may call nothing. Errors: OSError."""
+    if start.get('caPem') is None:
+        return None
+    from forward import Forwarder
+
+    return Forwarder()
 
 
 def _carry_in(control, output):

@@ -1,4 +1,4 @@
-"""While the guest runs: output, barriers, ended children and Cordon's stop, in one loop that none of them holds up."""
+"""While the guest runs: output, barriers, calls, ended children and Cordon's stop, in one loop that none holds up."""
 
 import posix
 import select
@@ -13,7 +13,7 @@ _MOST_ANSWERS = 1 << 16
 
 
 class Watch:
-    def __init__(self, control, output, pipes, wake, main):
+    def __init__(self, control, output, pipes, wake, main, forwarder=None):
         self._control = control
         self._output = output
         self._pipes = pipes
@@ -22,6 +22,9 @@ class Watch:
         self._main = main
         self._poll = select.poll()
         self._poll.register(wake, select.POLLIN)
+        self._forwarder = forwarder
+        if forwarder is not None:
+            forwarder.watch(self._poll)
         # What is read only while Cordon takes what comes out of it.
         self._held = {*self._streams, pipes.asked}
         self._reading = False
@@ -44,6 +47,8 @@ class Watch:
                 kill_all()
                 if time.monotonic() > self._killed_at + _PATIENCE:
                     break
+        if self._forwarder is not None:
+            self._forwarder.close()
         for fd, stream in self._streams.items():
             self._output.drain(fd, stream)
 
@@ -78,8 +83,10 @@ class Watch:
             self._barrier()
         elif fd == self._wake:
             self._reap()
-        else:
+        elif fd == self._control.fileno():
             self._hear(event)
+        elif self._forwarder is not None:
+            self._forwarder.serve(fd, event)
 
     def _barrier(self):
         try:

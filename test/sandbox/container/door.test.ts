@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { createDoor, type Door } from '../../../runtime/sandbox/container/door.ts';
+import { protocolVersion } from '../../../runtime/sandbox/container/messages.ts';
 import { openSlot, type Slot } from '../../../runtime/sandbox/container/slot.ts';
 import type { GuestHost, HostCall } from '../../../runtime/sandbox/driver.ts';
 import { encodeFrame, frameReader } from '../../../runtime/sandbox/frames.ts';
@@ -28,7 +29,7 @@ process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 /** A door, and what came through it. */
 async function openDoor() {
   const door = createDoor();
-  const slot = await openSlot(root, 'slot', door.onConnection);
+  const slot = await openSlot(root, 'slot', { door: door.onConnection, egress: (socket) => socket.destroy() });
   const sockets: Socket[] = [];
   open = { slot, door, sockets };
   const heard = {
@@ -91,7 +92,7 @@ test('the first connection is the supervisor’s, later ones are the guest’s',
   const { door, slot, enter, heard, start } = await openDoor();
   expect(statSync(join(slot.doorFolder, 'door.sock')).mode & 0o777).toBe(0o666);
   const supervisor = await enter();
-  supervisor.send({ t: 'hello', version: 1 });
+  supervisor.send({ t: 'hello', version: protocolVersion });
   await door.ready;
   start();
   const guest = await enter();
@@ -107,10 +108,10 @@ test('the first connection is the supervisor’s, later ones are the guest’s',
 });
 
 test.each([
-  ['another version', { t: 'hello', version: 2 }],
+  ['another version', { t: 'hello', version: protocolVersion - 1 }],
   ['a word before hello', { t: 'output', stream: 'stdout' }],
   ['an unknown word', { t: 'please' }],
-  ['a word with more in it', { t: 'hello', version: 1, more: 1 }],
+  ['a word with more in it', { t: 'hello', version: protocolVersion, more: 1 }],
 ])('a supervisor that begins with %s is lost', async (_what, header) => {
   const { door, enter } = await openDoor();
   const { socket, send } = await enter();
@@ -122,7 +123,7 @@ test.each([
 test('a supervisor that speaks before its run is lost', async () => {
   const { door, enter } = await openDoor();
   const { send } = await enter();
-  send({ t: 'hello', version: 1 });
+  send({ t: 'hello', version: protocolVersion });
   send({ t: 'ended', exitCode: 0 });
   expect(await door.lost).toMatch(/spoke before/);
 });
@@ -130,7 +131,7 @@ test('a supervisor that speaks before its run is lost', async () => {
 test('a guest before the run, or with words of the supervisor, loses its connection and nothing else', async () => {
   const { door, enter, heard, start } = await openDoor();
   const supervisor = await enter();
-  supervisor.send({ t: 'hello', version: 1 });
+  supervisor.send({ t: 'hello', version: protocolVersion });
   await door.ready;
   const early = await enter();
   early.send({ t: 'call', id: 1, op: 'memory.get', args: {} });
@@ -138,7 +139,7 @@ test('a guest before the run, or with words of the supervisor, loses its connect
   start();
   for (const header of [
     { t: 'ended', exitCode: 0 },
-    { t: 'hello', version: 1 },
+    { t: 'hello', version: protocolVersion },
     { t: 'output', stream: 'stdout' },
     { t: 'start' },
     { t: 'call', id: -1, op: 'x', args: {} },
@@ -170,7 +171,7 @@ test('a guest before the run, or with words of the supervisor, loses its connect
 test('unfinished messages of all connections share 64 MiB', async () => {
   const { door, enter, start } = await openDoor();
   const supervisor = await enter();
-  supervisor.send({ t: 'hello', version: 1 });
+  supervisor.send({ t: 'hello', version: protocolVersion });
   await door.ready;
   start();
   const guests = await Promise.all([1, 2, 3].map(enter));
@@ -189,7 +190,7 @@ test('unfinished messages of all connections share 64 MiB', async () => {
 test('a flood of calls is answered, at most 64 at once, and the supervisor is heard afterwards', async () => {
   const { door, enter, heard, start } = await openDoor();
   const supervisor = await enter();
-  supervisor.send({ t: 'hello', version: 1 });
+  supervisor.send({ t: 'hello', version: protocolVersion });
   await door.ready;
   start();
   const guest = await enter();
@@ -203,7 +204,7 @@ test('a flood of calls is answered, at most 64 at once, and the supervisor is he
 test('connections beyond 128 are turned away, and a closed door hears nothing', async () => {
   const { door, enter, heard, start } = await openDoor();
   const supervisor = await enter();
-  supervisor.send({ t: 'hello', version: 1 });
+  supervisor.send({ t: 'hello', version: protocolVersion });
   await door.ready;
   start();
   const many = await Promise.all(Array.from({ length: 140 }, enter));

@@ -29,6 +29,17 @@ export const noEngine = await (async () => {
 })();
 if (noEngine !== undefined) console.warn(`Tests of containers are skipped: ${noEngine}`);
 
+/** Why tests of gVisor cannot run here; undefined: they can. */
+export async function noGvisor(): Promise<string | undefined> {
+  if (noEngine !== undefined) return noEngine;
+  const engine = createEngine(engineAddress);
+  try {
+    return (await engine.facts()).runtimes.includes('runsc') ? undefined : 'the engine has no runtime runsc';
+  } finally {
+    engine.close();
+  }
+}
+
 export interface TestDriverOptions {
   maxContainers?: number;
   warmContainers?: number;

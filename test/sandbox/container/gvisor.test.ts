@@ -1,17 +1,6 @@
 /** Under gVisor. Debian's old runsc fails the self-test at `ls`, so `auto` takes runc there; the tests take it nevertheless. */
-import { createEngine } from '../../../runtime/sandbox/container/engine.ts';
 import { containerContract } from './contract.ts';
-import { engineAddress, noEngine } from './engine.ts';
-
-const without = await (async () => {
-  if (noEngine !== undefined) return noEngine;
-  const engine = createEngine(engineAddress);
-  try {
-    return (await engine.facts()).runtimes.includes('runsc') ? undefined : 'the engine has no runtime runsc';
-  } finally {
-    engine.close();
-  }
-})();
+import { noGvisor } from './engine.ts';
 
 const pids = 'processes of a gVisor sandbox cannot be told apart from outside';
 const inodes =
@@ -19,7 +8,7 @@ const inodes =
 
 containerContract('containers under gVisor', {
   runtime: 'gvisor',
-  without,
+  without: await noGvisor(),
   languages: ['shell', 'python'],
   cannot: {
     'when the worker was killed': pids,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settings } from '../../../runtime/config.ts';
 import { connectEngine } from '../../../runtime/sandbox/container/engine.ts';
 import {
+  GUEST_PROTOCOL,
   IMAGE_NAMES,
   type ImageDefinition,
   imageDefinitions,
@@ -109,7 +110,7 @@ describe.skipIf(noEngine !== undefined)('images of containers', () => {
       expect(Config.Labels).toMatchObject({
         'org.cordon.image': name,
         'org.cordon.hash': tagOf(name).split(':')[1],
-        'org.cordon.guest': '1',
+        'org.cordon.guest': GUEST_PROTOCOL,
       });
       expect(JSON.parse(Config.Labels['org.cordon.versions']!)).toMatchObject({
         debian: expect.stringMatching(/^12\./),

@@ -32,6 +32,7 @@ export interface NodeRunOptions {
   files?: Record<string, string>;
   limits?: Record<string, number>;
   flags?: string[];
+  env?: Record<string, string>;
   /** Answers one operation instead of the memory. */
   host?: Record<string, (args: any) => unknown>;
   /** Kills the program after this long. */
@@ -95,7 +96,7 @@ export async function openNodeGuest() {
       ],
       {
         cwd: workspace,
-        env: { PATH: process.env.PATH, HOME: place, TMPDIR: '/tmp', LANG: 'C.UTF-8' },
+        env: { PATH: process.env.PATH, HOME: place, TMPDIR: '/tmp', LANG: 'C.UTF-8', ...options.env },
         stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
       },
     );

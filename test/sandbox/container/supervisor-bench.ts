@@ -8,6 +8,7 @@ import type { HostCall, HostReply, Language } from '../../../runtime/sandbox/dri
 import { encodeFrame, frameReader } from '../../../runtime/sandbox/frames.ts';
 import { type GuestEnd, parseGuestEnd } from '../../../runtime/sandbox/guest-end.ts';
 import { defaultLimits, type Limits } from '../../../runtime/sandbox/limits.ts';
+import { freePort, openCordonSide } from './supervisor-way-out.ts';
 
 const project = join(import.meta.dirname, '../../..');
 const python = '/usr/bin/python3';
@@ -16,7 +17,7 @@ const python = '/usr/bin/python3';
 export const missing = spawnSync(python, ['-c', '']).status === 0 ? undefined : `${python} is missing`;
 
 /** The tree of /opt/cordon as an image has it, with its places below `folder`. */
-function assemble(folder: string): string {
+function assemble(folder: string, proxyPort: number): string {
   const guest = join(project, 'sandbox-images/guest');
   const opt = join(folder, 'opt');
   for (const part of ['supervisor.py', 'supervisor', 'python', 'bin']) {
@@ -33,6 +34,7 @@ function assemble(folder: string): string {
     places = places.replaceAll(from, to);
   };
   replace('/run/cordon/', `${folder}/`);
+  replace('PROXY_PORT = 3128', `PROXY_PORT = ${proxyPort}`);
   replace("'/tmp/.cordon'", `'${folder}/run'`);
   replace("'/workspace'", `'${folder}/workspace'`);
   replace("'/tmp/home'", `'${folder}/home'`);
@@ -65,6 +67,8 @@ export interface RunOptions {
   input?: unknown;
   limits?: Partial<Limits>;
   carry?: boolean;
+  /** The run may call out. */
+  caPem?: string;
   /** Answers calls that are not of the memory. */
   answer?: (call: HostCall) => Promise<HostReply>;
   /** While it runs, after its first output. */
@@ -90,9 +94,11 @@ export async function closeSupervised(): Promise<void> {
 async function openSupervised() {
   const folder = mkdtempSync(join(tmpdir(), 'cordon-supervisor-'));
   chmodSync(folder, 0o755);
-  const opt = assemble(folder);
+  const proxyPort = await freePort();
+  const opt = assemble(folder, proxyPort);
   const server = createServer();
   await new Promise<void>((done) => server.listen(join(folder, 'door.sock'), done));
+  const egress = await openCordonSide(folder);
   const started = performance.now();
   const child = spawn(python, ['-I', '-S', '-B', join(opt, 'supervisor.py')], {
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -107,6 +113,8 @@ async function openSupervised() {
     pid: child.pid as number,
     hello: hello?.header,
     readyMs: performance.now() - started,
+    proxyPort,
+    answerEgress: egress.answer,
     exited,
     control,
     stop: () => control.write(encodeFrame({ t: 'stop' })),
@@ -119,6 +127,7 @@ async function openSupervised() {
       await exited;
       clearTimeout(late);
       server.close();
+      egress.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -129,7 +138,7 @@ async function openSupervised() {
     from: Frames,
     language: Language,
     code: string,
-    { input, limits, carry = false, answer, meanwhile }: RunOptions,
+    { input, limits, carry = false, caPem, answer, meanwhile }: RunOptions,
   ): Promise<SupervisedRun> {
     const memory = new Map<string, unknown>();
     const seen: SupervisedRun = {
@@ -177,6 +186,7 @@ async function openSupervised() {
         ...(input === undefined ? {} : { input: JSON.stringify(input) }),
         limits: { ...defaultLimits, ...limits },
         carry,
+        ...(caPem === undefined ? {} : { caPem }),
       }),
     );
     let acting: Promise<void> | undefined;

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import { protocolVersion } from '../../../runtime/sandbox/container/messages.ts';
 import type { Language } from '../../../runtime/sandbox/driver.ts';
 import { closeSupervised, missing, open, type RunOptions } from './supervisor-bench.ts';
 
@@ -27,7 +28,7 @@ const isGone = (pid: number) => {
 describe.skipIf(missing)('the supervisor', () => {
   test('is ready soon and small, with HOME as the image has it', async () => {
     const supervised = await open();
-    expect(supervised.hello).toEqual({ t: 'hello', version: 1 });
+    expect(supervised.hello).toEqual({ t: 'hello', version: protocolVersion });
     expect(supervised.readyMs).toBeLessThan(1000);
     expect(supervised.status('VmRSS')).toBeLessThan(12 * MiB);
     expect(readFileSync(join(supervised.folder, 'home/.cache/fonts.json'), 'utf8')).toBe('{}');

@@ -19,6 +19,7 @@ import { openStore } from '../../../runtime/store/lmdb-store.ts';
 import type { Store } from '../../../runtime/store/store.ts';
 import { createTelemetry } from '../../../runtime/telemetry/telemetry.ts';
 import { createWorkspaces } from '../../../runtime/workspace/workspace.ts';
+import { closedEgress } from '../../run/closed-egress.ts';
 import { ends } from './programs/ends.ts';
 import type { PythonProgram } from './programs/program.ts';
 import { results } from './programs/results.ts';
@@ -76,6 +77,7 @@ async function run({ code, input, files: given = {}, limits: some }: PythonProgr
       quotaBytes: MiB,
       onWrite: () => {},
     }),
+    egress: closedEgress(),
     packages: { javascript: createJsPackages(undefined), python: createPythonPackages(undefined) },
     waiting: () => {},
   });

@@ -1,6 +1,9 @@
 """Where things lie in a container. Constants, because a run decides none of them."""
 
 DOOR = '/run/cordon/door.sock'
+# Where Cordon takes what programs call, and the port of the loopback that is handed on to it.
+EGRESS = '/run/cordon/egress.sock'
+PROXY_PORT = 3128
 # The program, its input and its limits, written by the supervisor.
 RUN = '/tmp/.cordon'
 WORKSPACE = '/workspace'
