@@ -15,10 +15,10 @@ const BODY_BYTES = 1024 * 1024;
 const user = z.strictObject({ issuer: z.string().min(1).max(1024), subject: z.string().min(1).max(255) });
 
 const source = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('hashicorp'), path: z.string().min(1).max(512) }),
-    z.strictObject({ kind: z.literal('aws_secrets_manager'), secretId: z.string().min(1).max(512) }),
-  ])
+  .strictObject({
+    kind: z.enum(['hashicorp', 'aws_secrets_manager']),
+    path: z.string().min(1).max(512).openapi({ description: 'Below the folder of the tenant, `cordon/TENANT/`' }),
+  })
   .openapi({ description: 'Where the secret is kept, when not in Cordon' });
 
 const rotation = z
@@ -34,7 +34,7 @@ const credential = z
     tenant: slug,
     connector: slug,
     holder: z.union([z.object({ agent: slug }), z.object({ user })]),
-    source: z.object({ kind: z.string(), path: z.string().optional(), secretId: z.string().optional() }),
+    source: z.object({ kind: z.string(), path: z.string().optional() }),
     version: z.number().int().openapi({ description: 'Rises with each new secret' }),
     createdAt: timestamp,
     rotatedAt: timestamp.openapi({ description: 'When the present secret was set' }),

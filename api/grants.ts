@@ -16,10 +16,11 @@ export const constraint = z
     z.strictObject({ equals: scalar }),
     z.strictObject({ oneOf: z.array(scalar).min(1).max(200) }),
     z.strictObject({ pattern: z.string().min(1).max(512) }),
+    z.strictObject({ absent: z.literal(true) }),
   ])
   .openapi('Constraint', {
     description:
-      'What every value of the parameter must be; a call without the parameter is refused. `pattern`: a regular expression (RE2) that the whole value must match.',
+      'What every value of the parameter must be; a call without the parameter is refused. `pattern`: a regular expression (RE2) that the whole value must match. `absent`: the parameter must not be given at all, with any value.',
   });
 
 const operations = z

@@ -54,7 +54,20 @@ const waiverInput = z
   })
   .openapi('WaiverInput');
 
-const covered = finding.pick({ severity: true, grant: true, connector: true, operation: true, operations: true });
+const covered = finding
+  .pick({ severity: true, grant: true, connector: true, operation: true, operations: true })
+  .extend({
+    bounds: z
+      .object({
+        as: z.enum(['agent', 'user']),
+        requiresApproval: z.boolean(),
+        maxCalls: z.number().int().optional(),
+        expiresAt: timestamp.optional(),
+        constraintsSha256: z.string().optional(),
+      })
+      .optional()
+      .openapi({ description: 'How far the grant went: one that goes further by now is not covered' }),
+  });
 const waiver = z
   .object({
     id: z.string(),

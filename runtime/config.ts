@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import {
+  awsRegion,
   engineAddress,
   httpAddress,
   integer,
@@ -10,6 +11,7 @@ import {
   oneOf,
   optional,
   type Setting,
+  secretsPrefix,
   setting,
   text,
 } from './setting-values.ts';
@@ -168,11 +170,23 @@ export const settings = {
   vaultToken: optional('CORDON_VAULT_TOKEN', text, 'token for it', true),
   vaultRoleId: optional('CORDON_VAULT_ROLE_ID', text, 'AppRole for it, instead of a token'),
   vaultSecretId: optional('CORDON_VAULT_SECRET_ID', text, 'secret id of the AppRole', true),
+  awsRegion: optional(
+    'CORDON_AWS_REGION',
+    awsRegion,
+    'region of AWS Secrets Manager, for secrets that are kept there; credentials as AWS clients find them',
+  ),
+  awsSecretsPrefix: optional('CORDON_AWS_SECRETS_PREFIX', secretsPrefix, 'what the names of its secrets begin with'),
   egressRequestBytes: setting(
     'CORDON_EGRESS_REQUEST_BYTES',
     32 * 1024 * 1024,
     integer(1024, GiB),
     'largest body of a request to a service',
+  ),
+  egressHeldBytes: setting(
+    'CORDON_EGRESS_HELD_BYTES',
+    512 * 1024 * 1024,
+    integer(1024, 1024 * GiB),
+    'bodies of requests of all runs together that are held while they are judged, approved and sent',
   ),
   egressResponseBytes: setting(
     'CORDON_EGRESS_RESPONSE_BYTES',

@@ -94,6 +94,7 @@ export async function createOutbound({ store, clock, log, config, dataDir }: Out
     ...{ store, clock, log, audit, connectors, permissions, approvals, vault, authenticator, upstream },
     settings: {
       requestBytes: config.egressRequestBytes,
+      heldBytes: config.egressHeldBytes,
       responseBytes: config.egressResponseBytes,
       callMs: config.egressCallMs,
     },

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { JsonObject } from '../json.ts';
 import type { Approvals } from '../permission/approvals.ts';
 import type { CredentialLease } from '../vault/credential.ts';
+import type { ByteShare } from './byte-budget.ts';
 import { type EgressCall, EgressError } from './egress.ts';
 import type { GateDeps, GateRun } from './gate.ts';
 import type { Permitted } from './judge.ts';
@@ -20,12 +21,16 @@ export interface OpenCall {
   /** Aborts with an EgressError when the call may not go on. */
   readonly signal: AbortSignal;
   tell(known: Partial<EgressCall>): void;
+  /** Its body takes memory until it ends. Errors: EgressError limit, when there is no room. */
+  holds(bytes: number): void;
   /** It is allowed: counted, and written down where it changes something. Durable before it leaves, except for plain reads. */
   begun(permitted: Permitted): Promise<void>;
   /** Waits for a person. Errors: EgressError approval_denied, approval_expired. */
   approved(approvals: Pick<Approvals, 'ask'>, asked: ApprovalAsked): Promise<void>;
   /** From now on it ends with the credential, the guest's own signal, and the time. */
   borrows(lease: CredentialLease | undefined, signal: AbortSignal | undefined, ms: number): void;
+  /** From now on the service may have seen it. */
+  leaves(): void;
   abort(error: EgressError): void;
   /** It was answered and is over, or broke: told once. */
   end(error?: EgressError): void;
@@ -42,7 +47,7 @@ export interface CallBook {
 /** Entries of reads share flushes. */
 const PATIENCE_MS = 50;
 
-export function createCallBook(deps: GateDeps, run: GateRun): CallBook {
+export function createCallBook(deps: GateDeps, run: GateRun, held: ByteShare): CallBook {
   const { store, audit, permissions, clock, log } = deps;
   const { owner, runId, user } = run;
   const mine = new Set<OpenCall>();
@@ -94,13 +99,21 @@ export function createCallBook(deps: GateDeps, run: GateRun): CallBook {
     let lease: CredentialLease | undefined;
     let timer: NodeJS.Timeout | undefined;
     let isOver = false;
+    let hasLeft = false;
     const undo: (() => void)[] = [];
 
     const call: OpenCall = {
       signal: abort.signal,
       tell: (more) => void Object.assign(known, more),
 
+      holds(bytes) {
+        if (!held.take(bytes))
+          throw new EgressError('limit', 'bodies of requests under way take too much memory: try again later');
+        undo.push(() => held.give(bytes));
+      },
+
       async begun(permitted) {
+        abort.signal.throwIfAborted();
         const { operation, grant, compiled } = permitted;
         Object.assign(known, {
           allowed: true,
@@ -148,6 +161,9 @@ export function createCallBook(deps: GateDeps, run: GateRun): CallBook {
       },
 
       borrows(borrowed, signal, ms) {
+        // It ended while the credential was on its way.
+        if (isOver) borrowed?.release();
+        abort.signal.throwIfAborted();
         lease = borrowed;
         const on = (from: AbortSignal | undefined, error: () => EgressError) => {
           if (!from) return;
@@ -159,6 +175,11 @@ export function createCallBook(deps: GateDeps, run: GateRun): CallBook {
         on(lease?.revoked, () => new EgressError('credential_revoked', 'the credential of this call was taken back'));
         on(signal, () => new EgressError('upstream', 'the call was given up'));
         timer = setTimeout(() => call.abort(new EgressError('limit', `the call took longer than ${ms} ms`)), ms);
+      },
+
+      leaves() {
+        abort.signal.throwIfAborted();
+        hasLeft = true;
       },
 
       abort: (error) => abort.abort(error),
@@ -178,7 +199,7 @@ export function createCallBook(deps: GateDeps, run: GateRun): CallBook {
 
       refuse(error) {
         // What was allowed and broke stays allowed; what a person or the vault refused does not.
-        if (error.reason !== 'upstream' && error.reason !== 'limit') known.allowed = false;
+        if (!hasLeft && error.reason !== 'upstream' && error.reason !== 'limit') known.allowed = false;
         counted = known.allowed ? counted : undefined;
         call.end(error);
         return error;

@@ -2,9 +2,9 @@
 import type { Audit } from '../audit/audit.ts';
 import type { Clock } from '../clock.ts';
 import type { Connectors } from '../connector/connectors.ts';
+import { secretAudience } from '../connector/secret-audience.ts';
 import type { Approvals } from '../permission/approvals.ts';
 import type { Permissions } from '../permission/permissions.ts';
-import type { EffectivePolicy } from '../permission/policy.ts';
 import type { Owner } from '../sandbox/driver.ts';
 import type { Store } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -13,6 +13,7 @@ import type { Vault } from '../vault/vault.ts';
 import { answer } from './answer.ts';
 import type { Authenticator } from './auth/authenticate.ts';
 import { refuseForeignCredential } from './auth/foreign-credential.ts';
+import { createByteBudget } from './byte-budget.ts';
 import { createCallBook, type OpenCall } from './call-book.ts';
 import { type EgressCall, EgressError, type EgressRequest, type EgressResponse, type RunEgress } from './egress.ts';
 import { cleanRequestHeaders } from './headers.ts';
@@ -28,7 +29,7 @@ export interface GateDeps {
   log: Log;
   audit: Audit;
   connectors: Pick<Connectors, 'forOrigin'>;
-  permissions: Pick<Permissions, 'policy' | 'isCurrent' | 'count' | 'used' | 'whenRevoked'>;
+  permissions: Pick<Permissions, 'policy' | 'count' | 'used' | 'whenRevoked'>;
   approvals: Pick<Approvals, 'ask'>;
   vault: Pick<Vault, 'lease'>;
   authenticator: Authenticator;
@@ -36,6 +37,8 @@ export interface GateDeps {
   settings: {
     /** Of a request's body. */
     requestBytes: number;
+    /** Bodies of requests of all runs together. */
+    heldBytes: number;
     /** Of a response's body, decoded. */
     responseBytes: number;
     /** From the first byte sent to the last received. */
@@ -60,13 +63,17 @@ export interface Gate {
   open(run: GateRun): RunEgress;
 }
 
+/** Bodies of the largest size that one run may have under way. */
+const BODIES_AT_ONCE = 4;
+
 export function createGate(deps: GateDeps): Gate {
   const { connectors, permissions, approvals, vault, authenticator, upstream, settings, clock } = deps;
   const scrubberOf = createScrubbers();
+  const budget = createByteBudget(settings.heldBytes);
 
   function openRun(run: GateRun): RunEgress {
     const { owner, limits } = run;
-    const book = createCallBook(deps, run);
+    const book = createCallBook(deps, run, budget.share(BODIES_AT_ONCE * settings.requestBytes));
     let requests = 0;
     let bytes = 0;
 
@@ -94,15 +101,18 @@ export function createGate(deps: GateDeps): Gate {
       const { headers, connector: chosen } = cleanRequestHeaders(asked.headers, url);
       const body = asked.body;
       checkSize(body);
+      call.holds(body?.byteLength ?? 0);
 
       const request = { method: asked.method, url, headers, body };
-      const { permitted, policy } = await permit(call, { ...request, chosen });
+      const first = await permit(call, { ...request, chosen });
+      // Before anything is counted, asked or lent.
+      refuseForeignCredential(first.compiled.connector, headers, url);
+      await call.begun(first);
+      if (first.grant.requiresApproval) await call.approved(approvals, { ...request, permitted: first, signal });
+      const permitted = await confirm(call, { ...request, chosen }, first);
       const { connector } = permitted.compiled;
       const clean = refuseForeignCredential(connector, headers, url);
-      await call.begun(permitted);
-      if (permitted.grant.requiresApproval) await call.approved(approvals, { ...request, permitted, signal });
-      // What was waited for may have changed what holds. The call is counted already.
-      if (!permissions.isCurrent(owner, policy)) await permit(call, { ...request, chosen }, permitted.grant.id);
+      const ms = deadline(permitted);
 
       const lease =
         connector.auth.type === 'none'
@@ -111,14 +121,16 @@ export function createGate(deps: GateDeps): Gate {
               tenant: owner.tenant,
               agent: owner.agent,
               connector: connector.id,
+              audience: secretAudience(connector),
               ...(permitted.grant.as === 'user' ? { user: theUser(run.user) } : {}),
             });
-      call.borrows(lease, signal, deadline(permitted));
+      call.borrows(lease, signal, ms);
       const send = async () => {
         const signed = await authenticator.authenticate({
           ...{ connector, lease, method: asked.method, body, signal: call.signal },
           ...clean,
         });
+        call.leaves();
         const received = await upstream.send({
           ...{ tenant: owner.tenant, connector: connector.id, connectTo: connector.connectTo },
           ...{ method: asked.method, url: signed.url, headers: signed.headers, body, signal: call.signal },
@@ -138,11 +150,7 @@ export function createGate(deps: GateDeps): Gate {
     }
 
     /** `counted`: the grant that this call was counted against already. */
-    async function permit(
-      call: OpenCall,
-      request: Omit<JudgedRequest, 'agent'>,
-      counted?: string,
-    ): Promise<{ permitted: Permitted; policy: EffectivePolicy }> {
+    async function permit(call: OpenCall, request: Omit<JudgedRequest, 'agent'>, counted?: string): Promise<Permitted> {
       const [serving, policy] = await Promise.all([
         connectors.forOrigin(owner.tenant, request.url.origin),
         permissions.policy(owner),
@@ -152,7 +160,7 @@ export function createGate(deps: GateDeps): Gate {
         nowMs: clock.now(),
         used: (grant) => permissions.used(owner, grant) - (grant === counted ? 1 : 0),
       });
-      if ('permitted' in judgement) return { permitted: judgement.permitted, policy };
+      if ('permitted' in judgement) return judgement.permitted;
       const { error, connector, operation, grant } = judgement.refused;
       call.tell({
         ...(connector === undefined ? {} : { connector }),
@@ -160,6 +168,23 @@ export function createGate(deps: GateDeps): Gate {
         ...(grant ? { grant: grant.id } : {}),
       });
       throw error;
+    }
+
+    /** Judged again right before the credential is lent: flushes and people take time, and what held may not hold now. */
+    async function confirm(
+      call: OpenCall,
+      request: Omit<JudgedRequest, 'agent'>,
+      first: Permitted,
+    ): Promise<Permitted> {
+      const now = await permit(call, request, first.grant.id);
+      const isSame =
+        now.grant.id === first.grant.id &&
+        now.compiled.connector.id === first.compiled.connector.id &&
+        now.compiled.connector.updatedAt === first.compiled.connector.updatedAt &&
+        now.operation.name === first.operation.name &&
+        now.operation.effect === first.operation.effect;
+      if (isSame) return now;
+      throw new EgressError('no_grant', 'what allowed this call has changed meanwhile: make it again');
     }
 
     function checkSize(body: Uint8Array | undefined): void {
@@ -180,7 +205,9 @@ export function createGate(deps: GateDeps): Gate {
     /** Of the setting, or of the grant when that ends sooner. */
     function deadline({ grant }: Permitted): number {
       if (grant.expiresAt === undefined) return settings.callMs;
-      return Math.max(0, Math.min(settings.callMs, Date.parse(grant.expiresAt) - clock.now()));
+      const left = Date.parse(grant.expiresAt) - clock.now();
+      if (left <= 0) throw new EgressError('expired', `grant ${grant.id} ended at ${grant.expiresAt}`);
+      return Math.min(settings.callMs, left);
     }
 
     return {

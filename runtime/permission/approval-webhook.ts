@@ -18,8 +18,9 @@ export interface ApprovalWebhookDeps {
   timeoutMs?: number;
 }
 
-/** Notices on their way at most; what comes then is left out, with a line in the log. */
+/** Notices on their way at most, in all and of one tenant; what comes then is left out, with a line in the log. */
 const MAXIMUM_UNDER_WAY = 200;
+const MAXIMUM_OF_TENANT = 50;
 
 export function createApprovalWebhook({
   url,
@@ -29,6 +30,7 @@ export function createApprovalWebhook({
 }: ApprovalWebhookDeps): ApprovalWebhook {
   const closing = new AbortController();
   let underWay = 0;
+  const byTenant = new Map<string, number>();
 
   async function send(tenant: string, approval: Approval): Promise<void> {
     const body = JSON.stringify({ type: 'approval_waiting', tenant, approval });
@@ -59,13 +61,21 @@ export function createApprovalWebhook({
 
   return {
     notify(tenant, approval) {
-      if (underWay >= MAXIMUM_UNDER_WAY) {
-        log.error({ approval: approval.id, underWay }, 'the approval webhook was not told: too much is on its way');
+      const ofTenant = byTenant.get(tenant) ?? 0;
+      if (underWay >= MAXIMUM_UNDER_WAY || ofTenant >= MAXIMUM_OF_TENANT) {
+        log.error(
+          { tenant, approval: approval.id, underWay },
+          'the approval webhook was not told: too much is on its way',
+        );
         return;
       }
       underWay++;
+      byTenant.set(tenant, ofTenant + 1);
       void send(tenant, approval).finally(() => {
         underWay--;
+        const left = (byTenant.get(tenant) ?? 1) - 1;
+        if (left === 0) byTenant.delete(tenant);
+        else byTenant.set(tenant, left);
       });
     },
     close: () => closing.abort(),

@@ -7,7 +7,7 @@ type Scalar = string | number | boolean;
 
 export interface CompiledConstraint {
   readonly constraint: Constraint;
-  /** Every value must satisfy; no value at all does not. */
+  /** Every value must satisfy; no value at all does not, except for `absent`: whether it is so, says `given` of the call. */
   holds(found: readonly Json[]): boolean;
 }
 
@@ -18,6 +18,7 @@ const MAXIMUM_PROGRAM = 256;
 const MAXIMUM_TEXT = 4096;
 
 export function compileConstraint(constraint: Constraint): CompiledConstraint {
+  if ('absent' in constraint) return { constraint, holds: (found) => found.length === 0 };
   if ('pattern' in constraint) {
     // At its first use: an agent may have thousands, and most calls ask for few.
     let pattern: RE2JS | undefined;
@@ -50,6 +51,8 @@ export function compilePattern(pattern: string): RE2JS {
 
 /** Whether all that satisfies `inner` satisfies `outer`. Never true by mistake; false when it is not plain. */
 export function isNarrowerConstraint(inner: Constraint, outer: Constraint): boolean {
+  // A value and none have no call in common.
+  if ('absent' in inner || 'absent' in outer) return 'absent' in inner && 'absent' in outer;
   if ('pattern' in inner) return 'pattern' in outer && inner.pattern === outer.pattern;
   const values = 'equals' in inner ? [inner.equals] : inner.oneOf;
   if ('pattern' in outer) {
@@ -60,10 +63,11 @@ export function isNarrowerConstraint(inner: Constraint, outer: Constraint): bool
   return values.every((value) => allowed.includes(value));
 }
 
-/** For messages: `channel = "C1"`, `channel is one of "C1", "C2"`, `channel matches "C.+"`. */
+/** For messages: `channel = "C1"`, `channel is one of "C1", "C2"`, `channel matches "C.+"`, `channel is not given`. */
 export function describeConstraint(name: string, constraint: Constraint): string {
   if ('equals' in constraint) return `${name} = ${shown(constraint.equals)}`;
   if ('pattern' in constraint) return `${name} matches ${shown(constraint.pattern)}`;
+  if ('absent' in constraint) return `${name} is not given`;
   const some = constraint.oneOf.slice(0, SHOWN).map(shown).join(', ');
   const more = constraint.oneOf.length - SHOWN;
   return `${name} is one of ${some}${more > 0 ? ` and ${more} more` : ''}`;

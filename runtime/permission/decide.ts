@@ -1,6 +1,6 @@
 /** Whether a call is allowed: pure, over what was worked out before. Nothing but a grant in force allows anything. */
-import { describeConstraint } from './constraints.ts';
-import type { CallFacts, Decision, DenyReason, Grant } from './grant.ts';
+import { type CompiledConstraint, describeConstraint } from './constraints.ts';
+import type { CallFacts, CallParameters, Decision, DenyReason, Grant } from './grant.ts';
 import type { CompiledGrant, EffectivePolicy } from './policy.ts';
 
 /**
@@ -63,12 +63,17 @@ const rank = ({ requiresApproval, maxCalls }: Grant) => (requiresApproval ? 2 : 
 function faultsOf({ constraints }: CompiledGrant, { parameters }: CallFacts): string[] {
   const faults: string[] = [];
   for (const [name, compiled] of constraints) {
-    const { found, unreadable } = parameters.values(name);
-    if (unreadable === undefined && compiled.holds(found)) continue;
-    const why = unreadable ?? (found.length === 0 ? 'it is missing' : 'it is not so');
-    faults.push(`${describeConstraint(name, compiled.constraint)} (${why})`);
+    const why = 'absent' in compiled.constraint ? parameters.given(name) : faultOfValues(name, compiled, parameters);
+    if (why !== undefined) faults.push(`${describeConstraint(name, compiled.constraint)} (${why})`);
   }
   return faults;
+}
+
+function faultOfValues(name: string, { holds }: CompiledConstraint, parameters: CallParameters): string | undefined {
+  const { found, unreadable } = parameters.values(name);
+  if (unreadable !== undefined) return unreadable;
+  if (holds(found)) return undefined;
+  return found.length === 0 ? 'it is missing' : 'it is not so';
 }
 
 const renew = (agent: string, grant: Grant) => `Ask for another: PUT /v1/agents/${agent}/grants/${grant.id}`;

@@ -99,16 +99,22 @@ function checkConstraints(value: unknown): Record<string, Constraint> {
   );
 }
 
+const oneKind = 'must have exactly one of equals, oneOf, pattern and absent';
+
 function checkConstraint(value: unknown, field: string): Constraint {
   const [[kind, wanted] = [], ...others] = Object.entries(checkObject(value, field));
-  if (others.length > 0) throw fieldError(field, 'must have exactly one of equals, oneOf and pattern');
+  if (others.length > 0) throw fieldError(field, oneKind);
   if (kind === 'equals') return { equals: checkScalar(wanted, `${field}.equals`) };
   if (kind === 'oneOf') {
     if (!Array.isArray(wanted) || wanted.length < 1 || wanted.length > grantBounds.values)
       throw fieldError(`${field}.oneOf`, `must be a list of 1 to ${grantBounds.values} values`);
     return { oneOf: wanted.map((one, index) => checkScalar(one, `${field}.oneOf.${index}`)) };
   }
-  if (kind !== 'pattern') throw fieldError(field, 'must have exactly one of equals, oneOf and pattern');
+  if (kind === 'absent') {
+    if (wanted !== true) throw fieldError(`${field}.absent`, 'must be true');
+    return { absent: true };
+  }
+  if (kind !== 'pattern') throw fieldError(field, oneKind);
   if (typeof wanted !== 'string' || wanted === '') throw fieldError(`${field}.pattern`, 'must be text');
   try {
     compilePattern(wanted);

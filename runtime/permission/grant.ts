@@ -2,12 +2,17 @@
 import type { Operation } from '../connector/connector.ts';
 import type { Json } from '../json.ts';
 
-/** What one parameter of a call must be. A parameter that is absent, given twice with one wrong value, or unreadable fails. */
+/**
+ * What one parameter of a call must be. A parameter that is missing, given twice with one wrong value, or unreadable fails;
+ * for `absent` one that is given anywhere, or might be.
+ */
 export type Constraint =
   | { equals: string | number | boolean }
   | { oneOf: (string | number | boolean)[] }
   /** A regular expression (RE2) that the whole value must match. */
-  | { pattern: string };
+  | { pattern: string }
+  /** It must not be given at all, with any value. */
+  | { absent: true };
 
 /** In whose name calls are made: with the agent's own credential, or with that of the user who asked for the run. */
 export type InWhoseName = 'agent' | 'user';
@@ -64,6 +69,11 @@ export interface CallParameters {
    * `unreadable`: there is a body that may hold it and cannot be read with one meaning.
    */
   values(name: string): { found: Json[]; unreadable?: string };
+  /**
+   * What says that the call has the parameter, or may have it for some reader, also where the service should not look for
+   * it: "the body has ...". Undefined: it is absent.
+   */
+  given(name: string): string | undefined;
 }
 
 export const denyReasons = [

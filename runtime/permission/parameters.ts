@@ -4,6 +4,7 @@ import type { Operation, OperationParameter } from '../connector/connector.ts';
 import type { Json } from '../json.ts';
 import { bodyKind } from './body-kind.ts';
 import { canonicalName, type ReadForm, readForm } from './form-fields.ts';
+import { type ReadBody, traceInBody, traceInForm, traceInNames, wantedName } from './given.ts';
 import type { CallParameters } from './grant.ts';
 import { spelling } from './spelling.ts';
 import { findInJson, maximumValues, readStrictJson } from './strict-json.ts';
@@ -36,27 +37,59 @@ export function readParameters(
   headers: readonly (readonly [string, string])[],
   body: Uint8Array | undefined,
 ): CallParameters {
-  let query: Find | undefined;
-  let inBody: BodyFields | undefined;
+  let readQuery: ReadForm | undefined;
+  let readBytes: ReadBody | undefined;
   const known = new Map<string, Found>();
+  const read = () => {
+    readQuery ??= readForm(url.search.slice(1));
+    readBytes ??= readBody(operation, headers, body);
+    return { inQuery: readQuery, inBody: readBytes };
+  };
 
   return {
     values(name) {
       const before = known.get(name);
       if (before) return before;
-      query ??= findIn(readForm(url.search.slice(1)), 'the query');
-      inBody ??= readBody(operation, headers, body);
+      const { inQuery, inBody } = read();
       const declared = declarations(operation, name);
-      const spelled = new Set([name, ...declared.flatMap((one) => [one.name, ...(one.aliases ?? [])])]);
+      const spelled = spellings(declared, name);
+      const query = findIn(inQuery, 'the query');
+      const find = findInBody(inBody);
       const at: Record<Place, Found> = {
         path: union(spelled, (one) => findInPath(pathParameters, one)),
         header: union(spelled, (one) => findInHeaders(declared, headers, one)),
-        query: union(spelled, (one) => query!(canonicalName(one))),
-        body: union(spelled, (one) => inBody!.find(canonicalName(one))),
+        query: union(spelled, (one) => query(canonicalName(one))),
+        body: union(spelled, (one) => find(canonicalName(one))),
       };
-      const answer = together(new Set(declared.map((one) => one.in)), at, inBody.isOpaque);
+      const isOpaque = inBody.form === 'content' || inBody.form === 'none';
+      const answer = together(new Set(declared.map((one) => one.in)), at, isOpaque);
       known.set(name, answer);
       return answer;
+    },
+    given(name) {
+      const { inQuery, inBody } = read();
+      const declared = declarations(operation, name);
+      const isIn = (place: Place) => declared.some((one) => one.in === place);
+      const isUndeclared = declared.length === 0;
+      // Where the operation says that it is read elsewhere, a header of this name is another thing, and content is content.
+      const headersMatter = isUndeclared || isIn('header');
+      const bodyMatters = isIn('body') || !(inBody.form === 'content' && (operation.rawBody || !isUndeclared));
+      for (const one of spellings(declared, name)) {
+        const wanted = wantedName(one);
+        const trace =
+          traceInNames(Object.keys(pathParameters), wanted, 'the path') ??
+          traceInForm(inQuery, wanted, 'the query') ??
+          (headersMatter
+            ? traceInNames(
+                headers.map(([key]) => key),
+                wanted,
+                'the header',
+              )
+            : undefined) ??
+          (bodyMatters ? traceInBody(inBody, wanted) : undefined);
+        if (trace !== undefined) return trace;
+      }
+      return undefined;
     },
   };
 }
@@ -66,6 +99,9 @@ function declarations({ parameters }: Operation, name: string): OperationParamet
   const wanted = canonicalName(name);
   return parameters.filter((one) => [one.name, ...(one.aliases ?? [])].some((each) => canonicalName(each) === wanted));
 }
+
+const spellings = (declared: readonly OperationParameter[], name: string): Set<string> =>
+  new Set([name, ...declared.flatMap((one) => [one.name, ...(one.aliases ?? [])])]);
 
 function union(names: Iterable<string>, find: Find): Found {
   const all: Found = { found: [] };
@@ -121,33 +157,34 @@ function findInHeaders(
   return { found: headers.filter(([key]) => key.toLowerCase() === wanted).map(([, value]) => value.trim()) };
 }
 
-interface BodyFields {
-  find: Find;
-  isOpaque: boolean;
-}
-
 function readBody(
   operation: Operation,
   headers: readonly (readonly [string, string])[],
   body: Uint8Array | undefined,
-): BodyFields {
-  if (body === undefined || body.length === 0) return { find: none, isOpaque: true };
-  if (operation.rawBody) return { find: unreadable('the body is content'), isOpaque: true };
+): ReadBody {
+  if (body === undefined || body.length === 0) return { form: 'none' };
+  if (operation.rawBody) return { form: 'content', why: 'the body is content' };
   const kind = bodyKind(headers);
   const isRead = kind.form === 'json' || kind.form === 'urlencoded';
   if (isRead && body.length > MAXIMUM_BODY)
-    return { find: unreadable(`the body is over ${MAXIMUM_BODY} bytes`), isOpaque: false };
+    return { form: 'unreadable', why: `the body is over ${MAXIMUM_BODY} bytes` };
   if (kind.form === 'json') {
     const read = readStrictJson(body);
-    if ('unreadable' in read) return { find: unreadable(read.unreadable), isOpaque: false };
-    return { find: (name) => findInJson(read.value, name), isOpaque: false };
+    return 'unreadable' in read ? { form: 'unreadable', why: read.unreadable } : { form: 'json', value: read.value };
   }
   if (kind.form === 'urlencoded') {
-    if (!isUtf8(body)) return { find: unreadable('the body is not UTF-8'), isOpaque: false };
+    if (!isUtf8(body)) return { form: 'unreadable', why: 'the body is not UTF-8' };
     const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
-    return { find: findIn(readForm(text), 'the body'), isOpaque: false };
+    return { form: 'urlencoded', fields: readForm(text) };
   }
-  return { find: unreadable(`the body ${kind.why}`), isOpaque: kind.form === 'opaque' };
+  return { form: kind.form === 'opaque' ? 'content' : 'unreadable', why: `the body ${kind.why}` };
+}
+
+function findInBody(body: ReadBody): Find {
+  if (body.form === 'none') return none;
+  if (body.form === 'json') return (name) => findInJson(body.value, name);
+  if (body.form === 'urlencoded') return findIn(body.fields, 'the body');
+  return unreadable(body.why);
 }
 
 function findIn(form: ReadForm, where: string): Find {

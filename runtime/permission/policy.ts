@@ -1,4 +1,5 @@
 /** A policy made ready for decisions: what is the same for every call is worked out once. */
+import { createHash } from 'node:crypto';
 import type { Operation } from '../connector/connector.ts';
 import { type CompiledConstraint, compileConstraint } from './constraints.ts';
 import type { Grant, Policy } from './grant.ts';
@@ -28,11 +29,13 @@ export interface EffectivePolicy extends Policy {
  */
 export type SeenOperations = ReadonlyMap<string, ReadonlySet<string>>;
 
-export const operationKey = ({ name, method, otherMethods = [], effect }: Operation): string =>
-  `${effect} ${[method, ...otherMethods].join(',')} ${name}`;
-
-/** Answers that are kept, so that a call costs no patterns. Bounded by the connectors' own operations, old ones included. */
-const KEPT = 5000;
+/** All that says which requests an operation is: under another path it would be another one by the same name. */
+export function operationKey({ name, method, otherMethods = [], effect, path, ...more }: Operation): string {
+  const { origins, strictQuery, rawBody, refuseHeaders, rpc } = more;
+  const rest = JSON.stringify([path, origins, strictQuery, rawBody, refuseHeaders, rpc]);
+  const digest = createHash('sha256').update(rest).digest('base64url').slice(0, 22);
+  return `${effect} ${[method, ...otherMethods].join(',')} ${name} ${digest}`;
+}
 
 /** Without `seen` the patterns alone decide what a grant covers: for policies that were never in force. */
 export function compilePolicy(agent: string, policy: Policy, seen?: SeenOperations): EffectivePolicy {
@@ -57,15 +60,14 @@ export function compilePolicy(agent: string, policy: Policy, seen?: SeenOperatio
   });
 }
 
+/** By the object that an operation is: a connector's operations are frozen, and others when it changes. */
 function keep<T>(find: (connector: string, operation: Operation) => T): (connector: string, operation: Operation) => T {
-  const kept = new Map<string, T>();
+  const kept = new WeakMap<Operation, { connector: string; found: T }>();
   return (connector, operation) => {
-    const key = `${connector} ${operationKey(operation)}`;
-    const before = kept.get(key);
-    if (before !== undefined) return before;
+    const before = kept.get(operation);
+    if (before?.connector === connector) return before.found;
     const found = find(connector, operation);
-    if (kept.size >= KEPT) kept.clear();
-    kept.set(key, found);
+    kept.set(operation, { connector, found });
     return found;
   };
 }

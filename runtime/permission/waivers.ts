@@ -1,4 +1,5 @@
 /** Waivers: an admin accepted findings of the pre-flight audit, for a reason. Each covers what was found then, and no more. */
+import { hash } from 'node:crypto';
 import { checkName } from '../agent/checks.ts';
 import type { Audit } from '../audit/audit.ts';
 import { type Clock, isoTime } from '../clock.ts';
@@ -6,10 +7,19 @@ import { CordonError, notFound } from '../errors.ts';
 import { newId } from '../ids.ts';
 import type { Owner } from '../sandbox/driver.ts';
 import type { Store } from '../store/store.ts';
+import type { Grant } from './grant.ts';
 import { type Finding, severities } from './preflight/finding.ts';
 
+/** How far a grant went when it was accepted: one that waits can still be changed under its id. */
+export type GrantBounds = Pick<Grant, 'as' | 'requiresApproval' | 'maxCalls' | 'expiresAt'> & {
+  /** Of its constraints; absent: it had none. */
+  constraintsSha256?: string;
+};
+
 /** What of a finding must not grow for the waiver to hold. */
-export type Covered = Pick<Finding, 'severity' | 'grant' | 'connector' | 'operation' | 'operations'>;
+export type Covered = Pick<Finding, 'severity' | 'grant' | 'connector' | 'operation' | 'operations'> & {
+  bounds?: GrantBounds;
+};
 
 export interface Waiver {
   id: string;
@@ -26,7 +36,7 @@ export interface Waiver {
 
 export interface Waivers {
   /**
-   * `covered`: the findings that it accepts. Durable when it resolves.
+   * `covered`: the findings that it accepts; `grants`: those that they are about, as they are now. Durable when it resolves.
    * Errors: CordonError `validation_failed` (reason), `quota_exceeded` above 200 of an agent.
    */
   create(
@@ -34,6 +44,7 @@ export interface Waivers {
     input: { check: string; grant?: string | undefined; reason: string },
     covered: readonly Finding[],
     by: { key: string },
+    grants?: readonly Grant[],
   ): Promise<Waiver>;
   /** Oldest first. */
   list(owner: Owner): Promise<Waiver[]>;
@@ -60,7 +71,7 @@ export function createWaivers({ store, clock, audit }: { store: Store; clock: Cl
   }
 
   return {
-    async create(owner, { check, grant, reason }, covered, { key }) {
+    async create(owner, { check, grant, reason }, covered, { key }, grants = []) {
       const now = clock.now();
       const waiver: Waiver = {
         id: newId('wvr', now),
@@ -68,7 +79,10 @@ export function createWaivers({ store, clock, audit }: { store: Store; clock: Cl
         check,
         ...(grant === undefined ? {} : { grant }),
         reason: checkName(reason, 'reason'),
-        covers: covered.map(coverOf),
+        covers: covered.map((finding) => {
+          const about = grants.find(({ id }) => id === finding.grant);
+          return { ...coverOf(finding), ...(about ? { bounds: boundsOf(about) } : {}) };
+        }),
         by: key,
         createdAt: isoTime(now),
       };
@@ -117,21 +131,50 @@ export function createWaivers({ store, clock, audit }: { store: Store; clock: Cl
 export function applyWaivers(
   findings: readonly Finding[],
   waivers: readonly Pick<Waiver, 'id' | 'check' | 'covers'>[],
+  grants: readonly Grant[] = [],
 ): Finding[] {
+  const byId = new Map(grants.map((grant) => [grant.id, grant]));
   return findings.map((finding) => {
     const waiver = waivers.find(
-      ({ check, covers }) => check === finding.check && covers.some((covered) => holds(covered, finding)),
+      ({ check, covers }) =>
+        check === finding.check && covers.some((covered) => holds(covered, finding, byId.get(finding.grant ?? ''))),
     );
     return waiver === undefined ? finding : { ...finding, waived: true, waiver: waiver.id };
   });
 }
 
-function holds(covered: Covered, finding: Finding): boolean {
+function holds(covered: Covered, finding: Finding, grant: Grant | undefined): boolean {
   if (covered.grant !== finding.grant || covered.connector !== finding.connector) return false;
+  if (covered.bounds && (!grant || !isWithinBounds(grant, covered.bounds))) return false;
   if (severities.indexOf(finding.severity) < severities.indexOf(covered.severity)) return false;
   const accepted = operationsIn(covered);
   return operationsIn(finding).every((name) => accepted.includes(name));
 }
+
+function boundsOf({ as, requiresApproval, maxCalls, expiresAt, constraints }: Grant): GrantBounds {
+  return {
+    as,
+    requiresApproval,
+    ...(maxCalls === undefined ? {} : { maxCalls }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(Object.keys(constraints).length === 0 ? {} : { constraintsSha256: digest(constraints) }),
+  };
+}
+
+function isWithinBounds(grant: Grant, { as, requiresApproval, maxCalls, expiresAt, constraintsSha256 }: GrantBounds) {
+  const { maxCalls: calls = Number.POSITIVE_INFINITY, expiresAt: end } = grant;
+  return (
+    grant.as === as &&
+    (grant.requiresApproval || !requiresApproval) &&
+    calls <= (maxCalls ?? Number.POSITIVE_INFINITY) &&
+    (expiresAt === undefined || (end !== undefined && Date.parse(end) <= Date.parse(expiresAt))) &&
+    (constraintsSha256 === undefined || digest(grant.constraints) === constraintsSha256)
+  );
+}
+
+/** Whatever the order of the parameters. */
+const digest = (constraints: Grant['constraints']): string =>
+  hash('sha256', JSON.stringify(Object.entries(constraints).sort(([a], [b]) => (a < b ? -1 : 1))), 'hex');
 
 const operationsIn = ({ operation, operations }: Pick<Finding, 'operation' | 'operations'>): string[] =>
   operation === undefined ? (operations ?? []) : [operation];

@@ -164,7 +164,7 @@ describe('the value of a parameter', () => {
       { service: 'microsoft-365', line: 'PUT /v1.0/me/drive/root:/docs/a.txt:/content', type: 'text/plain', body: 'x' },
       'path',
       'me.drive.byPath.put',
-      ['docs/a.txt:/content'],
+      ['docs/a.txt'],
     ],
     [
       { service: 'gong', line: 'POST /v2/calls/transcript', type: json, body: { filter: { workspaceId: '1' } } },

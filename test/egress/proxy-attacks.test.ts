@@ -8,7 +8,7 @@ let proxied: ProxyRun;
 beforeAll(async () => {
   proxied = await startProxyRun({
     isServed: async (host, port) => host === 'api.example.com' && port === 8443,
-    limits: { connectionsBurst: 1000, connectionsPerSecond: 1000 },
+    limits: { newConnections: { perSecond: 1000, burst: 1000, longestMs: 1000 } },
   });
   proxied.answer(() => ({ body: 'REACHED' }));
 });

@@ -128,7 +128,7 @@ describe('bodies are bounded', () => {
   });
 
   it('pieces of one byte are put together, byte for byte, at a pace', async () => {
-    await start({ bytesPerSecond: 2 * MiB, bytesBurst: 64 * 1024 });
+    await start({ bytes: { perSecond: 2 * MiB, burst: 64 * 1024, longestMs: 5000 } });
     const bytes = Array.from({ length: 3000 }, (_, index) => String.fromCharCode(97 + (index % 26)));
     let got = '';
     proxied.answer(({ body }) => {
@@ -158,7 +158,7 @@ describe('connections are bounded', () => {
   });
 
   it('in number a second: further ones wait for their turn', async () => {
-    await start({ connectionsPerSecond: 10, connectionsBurst: 2 });
+    await start({ newConnections: { perSecond: 10, burst: 2, longestMs: 5000 } });
     const begun = performance.now();
     const answers = Array.from({ length: 4 }, () => proxied.raw('GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n'));
     for (const text of await Promise.all(answers)) expect(text).toContain('403');
@@ -166,7 +166,7 @@ describe('connections are bounded', () => {
   });
 
   it('and requests a second too', async () => {
-    await start({ requestsPerSecond: 10, requestsBurst: 2 });
+    await start({ requests: { perSecond: 10, burst: 2, longestMs: 5000 } });
     const secure = await proxied.tunnel('slack.com:443');
     const begun = performance.now();
     for (let index = 0; index < 6; index++) {
@@ -180,7 +180,7 @@ describe('connections are bounded', () => {
 
   it('a flood that hangs up at once does not keep its own run out for long', () => {
     let nowMs = 0;
-    const pace = createPace(50, 100, () => nowMs);
+    const pace = createPace({ perSecond: 50, burst: 100, longestMs: 2000 }, () => nowMs);
     for (let index = 0; index < 100; index++) expect(pace()).toBe(0);
     for (let index = 0; index < 10_000; index++) expect(pace()).toBeLessThanOrEqual(2000);
     nowMs += 4000;
@@ -243,7 +243,7 @@ describe('ends', () => {
   });
 
   it('closing the proxy ends every connection, whatever it waits for', async () => {
-    await start({ connectionsPerSecond: 1, connectionsBurst: 3 });
+    await start({ newConnections: { perSecond: 1, burst: 3, longestMs: 5000 } });
     const idle = await proxied.tunnel('slack.com:443');
     const plain = await proxied.connect();
     const busy = await proxied.tunnel('slack.com:443');

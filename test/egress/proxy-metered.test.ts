@@ -67,7 +67,7 @@ describe('reading costs its run, not Cordon', () => {
   });
 
   it('many bytes, at the pace that they are given', async () => {
-    const proxied = await start({ bytesPerSecond: 8 * MiB, bytesBurst: MiB }, 8 * MiB);
+    const proxied = await start({ bytes: { perSecond: 8 * MiB, burst: MiB, longestMs: 5000 } }, 8 * MiB);
     const begun = performance.now();
     const sent = post(`Content-Length: ${4 * MiB}\r\n`) + 'x'.repeat(4 * MiB);
     expect(await proxied.inside('slack.com:443', sent)).toContain(`${4 * MiB} bytes`);
@@ -75,7 +75,7 @@ describe('reading costs its run, not Cordon', () => {
   });
 
   it('requests that are refused before the gate, too', async () => {
-    const proxied = await start({ requestsPerSecond: 10, requestsBurst: 2 });
+    const proxied = await start({ requests: { perSecond: 10, burst: 2, longestMs: 5000 } });
     const secure = await proxied.tunnel('slack.com:443');
     const begun = performance.now();
     for (let index = 0; index < 5; index++) {

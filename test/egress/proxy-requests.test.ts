@@ -5,7 +5,7 @@ import { type ProxyRun, startProxyRun } from './proxy-run.ts';
 
 let proxied: ProxyRun;
 beforeAll(async () => {
-  proxied = await startProxyRun({ limits: { connectionsBurst: 1000, connectionsPerSecond: 1000 } });
+  proxied = await startProxyRun({ limits: { newConnections: { perSecond: 1000, burst: 1000, longestMs: 1000 } } });
   proxied.answer(() => ({ body: 'REACHED' }));
 });
 afterAll(() => proxied.close());
@@ -102,10 +102,15 @@ describe('headers', () => {
     ]);
   });
 
-  it('are all shown to the gate, however many there are', async () => {
-    const many = Array.from({ length: 2500 }, (_, index) => `a${index}:\r\n`).join('');
-    await proxied.inside('slack.com:443', get('/', `${many}Connection: close\r\n`));
-    expect(proxied.asked[0]?.headers).toHaveLength(2500);
+  it('are all shown to the gate, or the request is refused for their number', async () => {
+    const many = (count: number) => Array.from({ length: count }, (_, index) => `a${index}:\r\n`).join('');
+    await proxied.inside('slack.com:443', get('/', `${many(198)}Connection: close\r\n`));
+    expect(proxied.asked[0]?.headers).toHaveLength(198);
+    for (const count of [199, 2500]) {
+      const text = await proxied.inside('slack.com:443', get('/', `${many(count)}Connection: close\r\n`));
+      expect(text).toMatch(/^HTTP\/1\.1 431 a request/);
+    }
+    expect(proxied.asked).toHaveLength(1);
   });
 
   it('a message of the gate cannot become a header or a second line', async () => {

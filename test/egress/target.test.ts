@@ -133,8 +133,7 @@ describe('what the parser would mend is refused', () => {
     'https://slack.com/{a}',
     'https://slack.com/a?b="c"',
     'https://slack.com/a?b=<c>',
-    'https://slack.com/a?',
-    'https://slack.com/a?#x',
+    'https://slack.com/a??b"',
   ]);
 
   it('and the message shows the plain form', () => {
@@ -169,6 +168,9 @@ describe('plain URLs are read as they are written', () => {
     ['https://a.example/q?s=a+b&t=%7Bx%7D&u[]=1|2', 'https://a.example/q?s=a+b&t=%7Bx%7D&u[]=1|2'],
     ["https://a.example/q?q='root'+in+parents", 'https://a.example/q?q=%27root%27+in+parents'],
     ['https://a.example/x#part', 'https://a.example/x'],
+    ['https://a.example/x?', 'https://a.example/x'],
+    ['https://a.example/x?#part', 'https://a.example/x'],
+    ['https://a.example/x??', 'https://a.example/x??'],
     ['https://a.example/x?y=https://127.0.0.1/', 'https://a.example/x?y=https://127.0.0.1/'],
   ])('%s', (written, read) => {
     expect(reason(written)).toBe(`read as ${read}`);
@@ -203,7 +205,7 @@ it('property: whatever passes is https, names a host, and is what the parser its
       expect(url.hostname).toMatch(/^[a-z0-9_.-]*[a-z][a-z0-9_.-]*$/);
       const lowered = text.toLowerCase();
       expect(lowered.startsWith(`https://${url.hostname}`)).toBe(true);
-      expect(new URL(text.split('#')[0] as string).href).toBe(url.href);
+      expect(new URL((text.split('#')[0] as string).replace(/^([^?]*)\?$/, '$1')).href).toBe(url.href);
     }),
     { numRuns: 5000 },
   );

@@ -1,42 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EgressError } from '../../runtime/egress/egress.ts';
-import { createUpstream, type UpstreamOptions, type UpstreamRequest } from '../../runtime/egress/upstream.ts';
-import { startRawService } from './raw-service.ts';
-import { type StandIn, type StandInHandler, startStandIn } from './stand-in.ts';
+import { createUpstream } from '../../runtime/egress/upstream.ts';
+import { outward, requestTo, text } from './outward.ts';
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-function kept<T extends { close(): unknown }>(made: T): T {
-  closing.push(() => made.close());
-  return made;
-}
-
-const upstreamOf = (options: UpstreamOptions = {}) => kept(createUpstream(options));
 const protocols = ['h2', 'http/1.1'] as const;
-const standInOf = async (handler: StandInHandler, protocol: (typeof protocols)[number] = 'http/1.1') =>
-  kept(await startStandIn({ names: ['a.example'], protocols: [protocol], handler }));
-
-const request = (to: Pick<StandIn, 'connectTo'>, more: Partial<UpstreamRequest> = {}): UpstreamRequest => ({
-  tenant: 't',
-  connector: 'c',
-  connectTo: to.connectTo,
-  method: 'GET',
-  url: new URL('https://a.example/'),
-  headers: [],
-  ...more,
-});
-
-async function text(body: AsyncIterable<Uint8Array>): Promise<string> {
-  let all = '';
-  for await (const chunk of body) all += Buffer.from(chunk).toString('latin1');
-  return all;
-}
-
+const { upstreamOf, standInOf } = outward();
 const settled = (assertion: () => void) => vi.waitFor(assertion, { timeout: 10_000, interval: 20 });
 
 async function* endless() {
@@ -57,9 +27,9 @@ describe.each(protocols)('over %s', (protocol) => {
       protocol,
     );
     const response = await upstreamOf().send(
-      request(standIn, {
+      requestTo(standIn, {
         method: 'PATCH',
-        url: new URL('https://a.example/v1/a%2Fb;c=d//e?q=%27x%27&r[]=1|2'),
+        url: 'https://a.example/v1/a%2Fb;c=d//e?q=%27x%27&r[]=1|2',
         headers: [
           ['content-type', 'application/json'],
           ['x-trace', 'caf\u00e9'],
@@ -101,16 +71,16 @@ describe.each(protocols)('over %s', (protocol) => {
     const upstream = upstreamOf();
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])
       for (const body of [undefined, Buffer.from('abc')]) {
-        const response = await upstream.send(request(standIn, { method, body }));
+        const response = await upstream.send(requestTo(standIn, { method, body }));
         expect(await text(response.body)).toBe(`${method} ${body?.length ?? 0}`);
       }
-    const head = await upstream.send(request(standIn, { method: 'HEAD' }));
+    const head = await upstream.send(requestTo(standIn, { method: 'HEAD' }));
     expect([head.status, await text(head.body)]).toEqual([200, '']);
   });
 
   it('redirects are answers', async () => {
     const standIn = await standInOf(() => ({ status: 302, headers: { location: 'https://127.0.0.1/' } }), protocol);
-    const { status, headers } = await upstreamOf().send(request(standIn));
+    const { status, headers } = await upstreamOf().send(requestTo(standIn));
     expect(status).toBe(302);
     expect(headers).toContainEqual(['location', 'https://127.0.0.1/']);
     expect(standIn.requests).toHaveLength(1);
@@ -120,7 +90,7 @@ describe.each(protocols)('over %s', (protocol) => {
     const warnings: string[] = [];
     const onWarning = (warning: Error) => warnings.push(warning.message);
     process.on('warning', onWarning);
-    closing.push(() => process.off('warning', onWarning));
+    onTestFinished(() => void process.off('warning', onWarning));
     const standIn = await standInOf(async ({ path }) => {
       await sleep(10);
       return { body: path };
@@ -130,8 +100,8 @@ describe.each(protocols)('over %s', (protocol) => {
     for (const round of [1, 2]) {
       const answers = await Promise.all(
         Array.from({ length: 32 }, async (_, at) => {
-          const url = new URL(`https://a.example/${round}/${at}`);
-          return text((await upstream.send(request(standIn, { url, signal }))).body);
+          const url = `https://a.example/${round}/${at}`;
+          return text((await upstream.send(requestTo(standIn, { url, signal }))).body);
         }),
       );
       expect(answers).toEqual(Array.from({ length: 32 }, (_, at) => `/${round}/${at}`));
@@ -153,7 +123,7 @@ describe.each(protocols)('over %s', (protocol) => {
       }),
       protocol,
     );
-    const { body } = await upstreamOf().send(request(standIn));
+    const { body } = await upstreamOf().send(requestTo(standIn));
     const iterator = body[Symbol.asyncIterator]();
     let size = (await iterator.next()).value?.byteLength ?? 0;
     let before = -1;
@@ -171,18 +141,18 @@ describe.each(protocols)('over %s', (protocol) => {
     const upstream = upstreamOf();
     const revoked = new EgressError('credential_revoked', 'gone');
 
-    await expect(upstream.send(request(standIn, { signal: AbortSignal.abort(revoked) }))).rejects.toBe(revoked);
+    await expect(upstream.send(requestTo(standIn, { signal: AbortSignal.abort(revoked) }))).rejects.toBe(revoked);
     expect(standIn.connections).toBe(0);
 
     const silent = new AbortController();
-    const url = new URL('https://a.example/silent');
-    const waiting = upstream.send(request(standIn, { url, signal: silent.signal }));
+    const url = 'https://a.example/silent';
+    const waiting = upstream.send(requestTo(standIn, { url, signal: silent.signal }));
     await settled(() => expect(standIn.requests).toHaveLength(1));
     silent.abort(revoked);
     await expect(waiting).rejects.toBe(revoked);
 
     const during = new AbortController();
-    const { body } = await upstream.send(request(standIn, { signal: during.signal }));
+    const { body } = await upstream.send(requestTo(standIn, { signal: during.signal }));
     const iterator = body[Symbol.asyncIterator]();
     await iterator.next();
     during.abort(revoked);
@@ -206,13 +176,13 @@ describe.each(protocols)('over %s', (protocol) => {
       };
     }, protocol);
     const upstream = upstreamOf({ keepAliveMs: 50 });
-    const unread = await upstream.send(request(standIn));
+    const unread = await upstream.send(requestTo(standIn));
     await unread.body[Symbol.asyncIterator]().return?.();
 
-    const partly = await upstream.send(request(standIn));
+    const partly = await upstream.send(requestTo(standIn));
     for await (const _ of partly.body) break;
 
-    const once = await upstream.send(request(standIn, { url: new URL('https://a.example/once') }));
+    const once = await upstream.send(requestTo(standIn, { url: 'https://a.example/once' }));
     const iterator = once.body[Symbol.asyncIterator]();
     await iterator.next();
     const pending = iterator.next();
@@ -225,7 +195,7 @@ describe.each(protocols)('over %s', (protocol) => {
   it('a body that nobody reads holds its connection no longer than its time', async () => {
     const standIn = await standInOf(() => ({ body: endless() }), protocol);
     const upstream = upstreamOf({ timeoutMs: 1000, keepAliveMs: 50 });
-    const { status } = await upstream.send(request(standIn));
+    const { status } = await upstream.send(requestTo(standIn));
     expect(status).toBe(200);
     await settled(() => expect(standIn.open).toBe(0));
   });
@@ -233,8 +203,8 @@ describe.each(protocols)('over %s', (protocol) => {
   it('closing ends what is under way', async () => {
     const standIn = await standInOf(({ path }) => (path === '/silent' ? undefined : { body: endless() }), protocol);
     const upstream = createUpstream();
-    const { body } = await upstream.send(request(standIn));
-    const waiting = upstream.send(request(standIn, { url: new URL('https://a.example/silent') }));
+    const { body } = await upstream.send(requestTo(standIn));
+    const waiting = upstream.send(requestTo(standIn, { url: 'https://a.example/silent' }));
     const both = Promise.allSettled([text(body), waiting]);
     await settled(() => expect(standIn.requests).toHaveLength(2));
     await upstream.close();
@@ -242,7 +212,7 @@ describe.each(protocols)('over %s', (protocol) => {
       expect(status).toBe('rejected');
       expect(reason).toMatchObject({ reason: 'upstream', message: 'Cordon is shutting down' });
     }
-    await expect(upstream.send(request(standIn))).rejects.toMatchObject({ reason: 'upstream' });
+    await expect(upstream.send(requestTo(standIn))).rejects.toMatchObject({ reason: 'upstream' });
     await settled(() => expect(standIn.open).toBe(0));
   });
 
@@ -257,103 +227,7 @@ describe.each(protocols)('over %s', (protocol) => {
       }),
       protocol,
     );
-    const { body } = await upstreamOf().send(request(standIn));
+    const { body } = await upstreamOf().send(requestTo(standIn));
     await expect(text(body)).rejects.toMatchObject({ reason: 'upstream' });
-  });
-});
-
-describe('connections', () => {
-  it('are kept for the next call, and never shared between tenants, connectors, or ways', async () => {
-    const standIn = await standInOf((seen) => ({ body: String(seen.connection) }));
-    const upstream = upstreamOf();
-    const { caFile: _, ...elsewhere } = standIn.connectTo;
-    const ways: Partial<UpstreamRequest>[] = [
-      {},
-      { tenant: 'other' },
-      { connector: 'other' },
-      // A line break is no way to another tenant's connection.
-      { tenant: 't', connector: 'c\nhttps://a.example' },
-    ];
-    const used = ways.map(() => new Set<string>());
-    for (let round = 0; round < 5; round++)
-      for (const [at, way] of ways.entries()) {
-        used[at]?.add(await text((await upstream.send(request(standIn, way))).body));
-        await sleep(5);
-      }
-    await expect(upstream.send(request(standIn, { connectTo: elsewhere }))).rejects.toThrow('cannot be trusted');
-    for (const connections of used) expect(connections.size).toBeLessThan(5);
-    expect(new Set(used.flatMap((connections) => [...connections])).size).toBe(standIn.connections);
-    expect(used.reduce((sum, { size }) => sum + size, 0)).toBe(standIn.connections);
-    expect(upstream.pools).toBe(5);
-  });
-
-  it('that nobody uses are dropped, and so are their pools', async () => {
-    const standIn = await standInOf(() => ({ body: 'x' }));
-    const upstream = upstreamOf({ keepAliveMs: 100 });
-    await text((await upstream.send(request(standIn))).body);
-    expect(standIn.open).toBe(1);
-    await settled(() => expect([standIn.open, upstream.pools]).toEqual([0, 0]));
-    expect(await text((await upstream.send(request(standIn))).body)).toBe('x');
-  });
-
-  it('pools are bounded: the one unused for longest gives way, and none that is in use', async () => {
-    const standIn = await standInOf(({ path }) => (path === '/silent' ? undefined : { body: 'x' }));
-    const upstream = upstreamOf({ maxPools: 2 });
-    const call = async (connector: string) => text((await upstream.send(request(standIn, { connector }))).body);
-    for (const connector of ['a', 'b', 'c', 'a']) await call(connector);
-    expect(upstream.pools).toBe(2);
-    const abort = new AbortController();
-    const silent = ['x', 'y'].map((connector) =>
-      upstream.send(request(standIn, { connector, url: new URL('https://a.example/silent'), signal: abort.signal })),
-    );
-    await expect(call('z')).rejects.toMatchObject({ reason: 'limit' });
-    abort.abort(new Error('enough'));
-    await Promise.allSettled(silent);
-    expect(await call('z')).toBe('x');
-  });
-
-  it('that the service closed are not used again', async () => {
-    const service = kept(
-      await startRawService('a.example', (socket, nth) => {
-        socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n${nth}`);
-        setTimeout(() => socket.end(), 20);
-      }),
-    );
-    const upstream = upstreamOf();
-    for (const expected of ['1', '2', '3']) {
-      expect(
-        await text((await upstream.send(request(service, { method: 'POST', body: Buffer.from('{}') }))).body),
-      ).toBe(expected);
-      await sleep(100);
-    }
-  });
-
-  it('a refused connection fails, and the next call tries again', async () => {
-    const standIn = await startStandIn({ names: ['a.example'], handler: () => ({}) });
-    const { connectTo } = standIn;
-    const upstream = upstreamOf();
-    const { port } = connectTo;
-    await expect(
-      upstream.send(request({ connectTo: { ...connectTo, port: port === 1 ? 2 : 1 } })),
-    ).rejects.toMatchObject({ reason: 'upstream', message: 'a.example refused the connection' });
-    expect((await upstream.send(request(standIn))).status).toBe(200);
-    await standIn.close();
-  });
-
-  it('a service that accepts and says nothing is given up in time', async () => {
-    const { createServer } = await import('node:net');
-    const sockets = new Set<import('node:net').Socket>();
-    const server = createServer((socket) => sockets.add(socket));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    closing.push(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
-    const { port } = server.address() as import('node:net').AddressInfo;
-    const upstream = upstreamOf({ connectMs: 500 });
-    await expect(upstream.send(request({ connectTo: { address: '127.0.0.1', port } }))).rejects.toMatchObject({
-      reason: 'upstream',
-      message: 'a.example did not accept the connection in time',
-    });
   });
 });

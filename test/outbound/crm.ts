@@ -28,11 +28,17 @@ export const crmOperations = [
   },
 ];
 
+interface AgentOptions {
+  draft?: boolean;
+  secret?: boolean;
+  quotas?: Record<string, number>;
+}
+
 export interface Crm {
   service: Service;
   standIn: StandIn;
   /** Creates an agent with these grants, activated unless `draft`. */
-  agent(id: string, grants: Record<string, unknown>[], options?: { draft?: boolean; secret?: boolean }): Promise<void>;
+  agent(id: string, grants: Record<string, unknown>[], options?: AgentOptions): Promise<void>;
   /** Accepts what the pre-flight finds and activates. */
   activate(id: string): Promise<void>;
   /** The result of a program, or its error. */
@@ -77,8 +83,8 @@ export async function startCrm(
   const crm: Crm = {
     service,
     standIn,
-    async agent(id, grants, { draft = false, secret = true } = {}) {
-      await expectStatus(201, 'POST', '/v1/agents', { id });
+    async agent(id, grants, { draft = false, secret = true, quotas = {} } = {}) {
+      await expectStatus(201, 'POST', '/v1/agents', { id, quotas });
       if (secret)
         await expectStatus(201, 'POST', '/v1/credentials', {
           connector: 'crm',

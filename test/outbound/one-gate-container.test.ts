@@ -41,9 +41,13 @@ describe.skipIf(noEngine !== undefined)(`containers${noEngine === undefined ? ''
   let crm: Crm;
   beforeAll(async () => {
     crm = await startCrm(() => undefined, { CORDON_ENGINE: engineAddress });
-    await crm.agent('reader', [{ operations: ['contacts.*:read'] }]);
-    await crm.agent('poster', [{ operations: ['messages.post'], constraints: { channel: { equals: 'sales' } } }]);
-    await crm.agent('empty', []);
+    // Their files are file systems that are searched whole.
+    const quotas = { workspaceBytes: 16 * 1024 * 1024, workspaceFiles: 100 };
+    await crm.agent('reader', [{ operations: ['contacts.*:read'] }], { quotas });
+    await crm.agent('poster', [{ operations: ['messages.post'], constraints: { channel: { equals: 'sales' } } }], {
+      quotas,
+    });
+    await crm.agent('empty', [], { quotas });
   }, 60_000);
   afterAll(() => crm?.close());
 

@@ -16,14 +16,13 @@ export function closedEgress(): GuestEgress {
     connectors: { forOrigin: async () => [] },
     permissions: {
       policy: async () => compilePolicy('agent', { status: 'draft', grants: [], pending: [] }),
-      isCurrent: () => true,
       ...{ count: unreachable, used: () => 0, whenRevoked: unreachable },
     },
     approvals: { ask: unreachable },
     vault: { lease: unreachable },
     authenticator: { authenticate: unreachable, forget: unreachable },
     upstream: { send: unreachable },
-    settings: { requestBytes: 1024, responseBytes: 1024, callMs: 1000 },
+    settings: { requestBytes: 1024, heldBytes: 1024, responseBytes: 1024, callMs: 1000 },
   } satisfies GateDeps);
   const run = gate.open({
     owner: { tenant: 'default', agent: 'agent' },

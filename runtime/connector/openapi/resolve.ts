@@ -70,9 +70,8 @@ function decoded(text: string): string {
 
 /** A document's text as it can be shown: well-formed, on one line. */
 export function forPeople<T extends string | undefined>(text: T): T {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced.
   return text
     ?.toWellFormed()
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
     .trim() as T;
 }

@@ -71,7 +71,7 @@ function isPlaceholder(value: string, prefix: string): boolean {
  */
 export function refuseForeignFields(
   { foreignCredentialFields = [] }: Pick<Connector, 'foreignCredentialFields'>,
-  parameters: CallParameters,
+  parameters: Pick<CallParameters, 'values'>,
 ): void {
   for (const name of foreignCredentialFields) {
     const { found, unreadable } = parameters.values(name);

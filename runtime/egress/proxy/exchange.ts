@@ -4,7 +4,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { EgressError, type EgressResponse, type RunEgress } from '../egress.ts';
 import { authorityOf, type Destination, readDestination, sameDestination } from './destination.ts';
 import { misuse, type Refusal, refusalOf, writeRefusal } from './refusal.ts';
-import { announcesBody, type BodyLimits, readBody } from './request-body.ts';
+import { announcedBytes, announcesBody, type BodyLimits, readBody } from './request-body.ts';
 
 export interface ExchangeOptions extends BodyLimits {
   egress: Pick<RunEgress, 'request'>;
@@ -39,14 +39,12 @@ export async function exchange(
   { destination, path }: { destination: Destination; path: string },
   options: ExchangeOptions,
 ): Promise<void> {
-  const { egress, room, bodyBytes } = options;
+  const { egress, room } = options;
   const gone = new AbortController();
   response.once('close', () => gone.abort(new EgressError('upstream', 'the client went away')));
   const refused = whyNot(request, destination, path);
   if (refused) return refuse(request, response, refused);
-  if (Number(request.headers['content-length'] ?? 0) > bodyBytes)
-    return refuse(request, response, tooLarge(`a request body has at most ${bodyBytes} bytes`));
-  if (request.headers.expect !== undefined) response.writeContinue();
+  if (request.headers.expect !== undefined && announcedBytes(request) <= options.bodyBytes) response.writeContinue();
   const body = await readBody(request, options);
   if ('broken' in body) return void response.destroy();
   if ('tooLarge' in body) return refuse(request, response, tooLarge(body.tooLarge));

@@ -13,18 +13,23 @@ export interface Metered {
 
 /** What a piece costs besides its bytes: a read, a decryption, a step of the parser. */
 export const PIECE_COST = 2048;
+/** Bytes that are handed on in one turn, however many came: others have their turn between. */
+const TURN = 16 * 1024;
 const RECORD_HEAD = 5;
 
 /** `pace` counts bytes. What is written is not metered: it comes from a service, through bounds of its own. */
 export function metered(socket: Duplex, pace: Pace): Metered {
   let countIn: (chunk: Buffer) => number = () => 1;
-  let pause: NodeJS.Timeout | undefined;
+  let cancel: (() => void) | undefined;
   let isWanted = false;
+  let isOver = false;
+  /** What came and waits for its turn. */
+  let rest: Buffer | undefined;
 
   const stream = new Duplex({
     read() {
       isWanted = true;
-      if (pause === undefined) socket.resume();
+      if (cancel === undefined) goOn();
     },
     write(chunk: Buffer, _, done) {
       if (socket.write(chunk)) done();
@@ -34,23 +39,47 @@ export function metered(socket: Duplex, pace: Pace): Metered {
       socket.end(done);
     },
     destroy(error, done) {
-      clearTimeout(pause);
+      cancel?.();
       socket.destroy();
       done(error);
     },
   });
-  socket.on('data', (chunk: Buffer) => {
-    const ms = pace(chunk.length + PIECE_COST * countIn(chunk));
-    isWanted = stream.push(chunk);
-    if (ms >= 1) pause = setTimeout(goOn, ms);
-    if (ms >= 1 || !isWanted) socket.pause();
+  socket.on('data', handOn);
+  socket.once('end', () => {
+    isOver = true;
+    if (rest === undefined) stream.push(null);
   });
-  socket.once('end', () => stream.push(null));
+  // Nobody is left to be answered.
   socket.once('close', () => stream.destroy());
 
+  function handOn(chunk: Buffer): void {
+    const part = chunk.subarray(0, TURN);
+    rest = chunk.length > TURN ? chunk.subarray(TURN) : undefined;
+    isWanted = stream.push(part);
+    // Afterwards: whoever read it may have found that it costs more.
+    const ms = pace(part.length + PIECE_COST * countIn(part));
+    if (stream.destroyed) return;
+    if (ms >= 1) goOnIn(ms);
+    else if (rest !== undefined) goOnNext();
+    if (cancel !== undefined || !isWanted) socket.pause();
+  }
+
+  function goOnIn(ms: number): void {
+    const timer = setTimeout(goOn, ms);
+    cancel = () => clearTimeout(timer);
+  }
+
+  function goOnNext(): void {
+    const turn = setImmediate(goOn);
+    cancel = () => clearImmediate(turn);
+  }
+
   function goOn(): void {
-    pause = undefined;
-    if (isWanted) socket.resume();
+    cancel = undefined;
+    if (!isWanted) return;
+    if (rest !== undefined) handOn(rest);
+    else if (isOver) stream.push(null);
+    else socket.resume();
   }
 
   return {

@@ -12,7 +12,7 @@ import type { RunEgress } from '../egress.ts';
 import { type Destination, readDestination } from './destination.ts';
 import { type ExchangeOptions, exchange } from './exchange.ts';
 import { type Metered, metered } from './metered.ts';
-import { createPace } from './pace.ts';
+import { createPace, type Pace, type PaceOptions } from './pace.ts';
 import { misuse, noProxyPassword, type Refusal, refusalBytes, writeRefusal } from './refusal.ts';
 import { createBodyRoom } from './request-body.ts';
 import type { RunCa } from './run-ca.ts';
@@ -30,29 +30,25 @@ export interface RunProxyOptions {
 export interface ProxyLimits {
   /** At once; further ones are closed. */
   connections: number;
-  /** A handshake costs Cordon a millisecond of its one thread: new connections a second, after a first burst. */
-  connectionsPerSecond: number;
-  connectionsBurst: number;
-  /** The same of requests. */
-  requestsPerSecond: number;
-  requestsBurst: number;
-  /** The same of the bytes of its connections, and of the pieces in which they come. */
-  bytesPerSecond: number;
-  bytesBurst: number;
+  /** A handshake costs Cordon a millisecond or two of its one thread. */
+  newConnections: PaceOptions;
+  /** A head of some KiB counts as several. */
+  requests: PaceOptions;
+  /** Of all connections, and for the pieces in which they come. */
+  bytes: PaceOptions;
   /** From one step of a client to the next: the head of a request, a handshake. An idle connection is closed then. */
   quietMs: number;
   bodyMs: number;
   stallMs: number;
 }
 
+const MiB = 1024 * 1024;
+
 export const proxyLimits: ProxyLimits = {
   connections: 64,
-  connectionsPerSecond: 50,
-  connectionsBurst: 100,
-  requestsPerSecond: 500,
-  requestsBurst: 500,
-  bytesPerSecond: 64 * 1024 * 1024,
-  bytesBurst: 64 * 1024 * 1024,
+  newConnections: { perSecond: 50, burst: 100, longestMs: 2000 },
+  requests: { perSecond: 500, burst: 500, longestMs: 2000 },
+  bytes: { perSecond: 64 * MiB, burst: 16 * MiB, longestMs: 30_000 },
   quietMs: 60_000,
   bodyMs: 5 * 60_000,
   stallMs: 2 * 60_000,
@@ -67,6 +63,9 @@ export interface RunProxy {
 
 /** Request line and headers together. */
 const MAX_HEAD_BYTES = 32 * 1024;
+const MAX_HEADERS = 200;
+/** A head of this size costs as much again as the request itself. */
+const HEAD_OF_ONE = 4096;
 /** For a client to read why its connection ends, while it may still be sending. */
 const LAST_WORD_MS = 1000;
 /** Bodies of this many of the largest size can be under way. */
@@ -93,9 +92,9 @@ export function createRunProxy({ egress, ca, bodyBytes, isServed, limits: given 
   const limits = { ...proxyLimits, ...given };
   const connections = new Set<Connection>();
   const bySocket = new WeakMap<Duplex, Connection>();
-  const connectionPace = createPace(limits.connectionsPerSecond, limits.connectionsBurst);
-  const requestPace = createPace(limits.requestsPerSecond, limits.requestsBurst);
-  const bytesPace = createPace(limits.bytesPerSecond, limits.bytesBurst);
+  const [connectionPace, requestPace, bytesPace] = [limits.newConnections, limits.requests, limits.bytes].map((rate) =>
+    createPace(rate),
+  ) as [Pace, Pace, Pace];
   const exchanging: ExchangeOptions = {
     egress,
     bytesPace,
@@ -122,8 +121,8 @@ export function createRunProxy({ egress, ca, bodyBytes, isServed, limits: given 
       // Told to clients, so that they close an idle connection before it is closed here.
       keepAliveTimeout: Math.floor(limits.quietMs * 0.8),
     });
-    // Else what is beyond a number of headers is dropped without a word.
-    server.maxHeadersCount = 0;
+    // Further ones are dropped unseen: a request that reaches it is refused.
+    server.maxHeadersCount = MAX_HEADERS + 1;
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
       const connection = bySocket.get(request.socket);
       // Requests that do not wait for the answer before: no client sends them.
@@ -160,8 +159,10 @@ export function createRunProxy({ egress, ca, bodyBytes, isServed, limits: given 
 
   async function serve(request: IncomingMessage, response: ServerResponse, target: Target | Refusal): Promise<void> {
     // Before anything is looked at: what is refused costs work too.
-    const waitMs = requestPace();
+    const waitMs = requestPace(1 + headBytes(request) / HEAD_OF_ONE);
     if (waitMs >= 1) await sleep(waitMs, undefined, { ref: false });
+    if (request.rawHeaders.length > 2 * MAX_HEADERS)
+      target = misuse(`a request has at most ${MAX_HEADERS} headers`, 431);
     const hasPassword = request.headers['proxy-authorization'] !== undefined;
     if (!hasPassword && !('status' in target)) return exchange(request, response, target, exchanging);
     writeRefusal(response, 'status' in target && !hasPassword ? target : noProxyPassword, true);
@@ -247,6 +248,12 @@ export function createRunProxy({ egress, ca, bodyBytes, isServed, limits: given 
       for (const connection of connections) connection.end();
     },
   };
+}
+
+/** Of one with too many headers the rest is not there to be counted: it may have been as large as it can be. */
+function headBytes({ url = '', rawHeaders }: IncomingMessage): number {
+  if (rawHeaders.length > 2 * MAX_HEADERS) return MAX_HEAD_BYTES;
+  return rawHeaders.reduce((sum, text) => sum + text.length, url.length);
 }
 
 /** What a client asks of a proxy that it does not tunnel through. `https` is some clients' way: it is judged alike. */

@@ -40,53 +40,68 @@ export interface BodyLimits {
   bytesPace: Pace;
 }
 
-const FIRST_BYTES = 16 * 1024;
+const BLOCK_BYTES = 64 * 1024;
+
+/** What the head says of the body; 0: there is none, or it comes in chunks. */
+export const announcedBytes = ({ headers }: IncomingMessage): number => Number(headers['content-length'] ?? 0);
 
 /** Whether the head says that a body follows. */
-export const announcesBody = ({ headers }: IncomingMessage): boolean =>
-  'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
+export const announcesBody = (request: IncomingMessage): boolean =>
+  'transfer-encoding' in request.headers || announcedBytes(request) > 0;
 
 /** Reads it to its end. The room that its bytes take is the caller's to give back. Never rejects. */
 export function readBody(
   request: IncomingMessage,
   { bodyBytes, bodyMs, room, bytesPace }: BodyLimits,
 ): Promise<ReadBody> {
+  const announced = announcedBytes(request);
+  if (announced > bodyBytes) return Promise.resolve({ tooLarge: tooLarge(bodyBytes) });
   const { promise, resolve } = Promise.withResolvers<ReadBody>();
-  // One buffer that grows: a million pieces of a byte would take a hundred times their size.
-  let held = Buffer.alloc(0);
-  let size = 0;
-  let pause: NodeJS.Timeout | undefined;
+  const body = collector(announced);
+  let taken = 0;
   const late = setTimeout(() => finish({ broken: true }), bodyMs);
 
   function finish(result: ReadBody): void {
     clearTimeout(late);
-    clearTimeout(pause);
     request.off('data', onData).off('end', onEnd).off('close', onClose);
-    if (!('bytes' in result)) room.give(size);
+    if (!('bytes' in result)) room.give(taken);
     resolve(result);
   }
-  const onEnd = () => finish({ bytes: held.subarray(0, size) });
+  const onEnd = () => finish({ bytes: body.whole() });
   const onClose = () => finish({ broken: true });
   function onData(piece: Buffer): void {
-    const whole = size + piece.length;
-    if (whole > bodyBytes) return finish({ tooLarge: `a request body has at most ${bodyBytes} bytes` });
+    // What it costs is waited for where the connection is read: nothing is kept waiting here.
+    bytesPace(PIECE_COST);
+    if (taken + piece.length > bodyBytes) return finish({ tooLarge: tooLarge(bodyBytes) });
     if (!room.take(piece.length)) return finish({ tooLarge: 'the bodies that this run sends at once are too large' });
-    if (whole > held.length) {
-      const larger = Buffer.allocUnsafe(Math.min(bodyBytes, Math.max(FIRST_BYTES, whole, 2 * held.length)));
-      held.copy(larger, 0, 0, size);
-      held = larger;
-    }
-    piece.copy(held, size);
-    size = whole;
-    wait(bytesPace(PIECE_COST));
-  }
-  function wait(ms: number): void {
-    if (ms < 1) return;
-    request.pause();
-    clearTimeout(pause);
-    pause = setTimeout(() => request.resume(), ms);
+    taken += piece.length;
+    body.add(piece);
   }
   request.on('error', () => {});
   request.on('data', onData).on('end', onEnd).on('close', onClose);
   return promise;
+}
+
+const tooLarge = (bodyBytes: number) => `a request body has at most ${bodyBytes} bytes`;
+
+/** Copies pieces into blocks: a million pieces of one byte, kept, would take a hundred times their size. */
+function collector(announced: number) {
+  const full: Buffer[] = [];
+  let block = Buffer.allocUnsafe(announced || BLOCK_BYTES);
+  let used = 0;
+  return {
+    add(piece: Buffer): void {
+      for (let at = 0; at < piece.length; ) {
+        if (used === block.length) {
+          full.push(block);
+          block = Buffer.allocUnsafe(BLOCK_BYTES);
+          used = 0;
+        }
+        const step = piece.copy(block, used, at);
+        used += step;
+        at += step;
+      }
+    },
+    whole: () => (full.length === 0 ? block.subarray(0, used) : Buffer.concat([...full, block.subarray(0, used)])),
+  };
 }

@@ -1,5 +1,5 @@
 /** What is granted without a bound on what it may be used for. */
-import type { Effect } from '../../connector/connector.ts';
+import type { Effect, Operation } from '../../connector/connector.ts';
 import { compileConstraint } from '../constraints.ts';
 import type { Constraint, Grant } from '../grant.ts';
 import { liveGrants } from './expiry.ts';
@@ -25,44 +25,61 @@ export const unconstrained: Check = {
             connector: grant.connector,
             ...about(free),
             reason: `${withEffects(free)}: may ${effectsOf(free)} anything${unboundNote(grant)}.${dangers.length === 1 ? ` ${dangers[0]}` : ''}`,
-            mend: 'Add a constraint on a parameter, or requiresApproval.',
+            mend: 'Add a constraint on the value of a parameter, or requiresApproval.',
           };
         }),
       ),
 };
 
-/** A constraint on a parameter that a call cannot have refuses each call. */
+/** A constraint on a parameter that a call cannot have refuses each call; one that asks for its absence refuses none. */
 export const constraintParameter: Check = {
   name: 'constraint_parameter',
   find: (facts) =>
     liveGrants(facts).flatMap(({ grant, operations }) =>
-      Object.keys(grant.constraints).flatMap((parameter) => {
-        const without = operations.filter(
-          ({ parameters }) =>
-            parameters.length > 0 &&
-            !parameters.some(({ name, aliases = [] }) => name === parameter || aliases.includes(parameter)),
-        );
-        if (without.length === 0) return [];
+      Object.entries(grant.constraints).flatMap(([parameter, constraint]) => {
+        const described = operations.filter(({ parameters }) => parameters.length > 0);
+        const without = described.filter((operation) => !hasParameter(operation, parameter));
+        const isAbsence = 'absent' in constraint;
+        // For one of several operations the absence is asked in vain; a name that none of them has is a misspelt one.
+        if (without.length === 0 || (isAbsence && without.length < operations.length)) return [];
+        const unknown = `The connector knows no parameter ${parameter} of ${listed(without.map(({ name }) => name))}`;
         return {
           severity: 'warning' as const,
           grant: grant.id,
           connector: grant.connector,
           ...about(without),
-          reason: `The connector knows no parameter ${parameter} of ${listed(without.map(({ name }) => name))}: calls without it are refused.`,
-          mend: 'Grant these operations with constraints of their own.',
+          ...(isAbsence
+            ? {
+                reason: `${unknown}: that it must be absent may keep nothing out.`,
+                mend: 'Write the name of the parameter as the service has it, or leave this constraint out.',
+              }
+            : {
+                reason: `${unknown}: calls without it are refused.`,
+                mend: 'Grant these operations with constraints of their own.',
+              }),
         };
       }),
     ),
 };
 
+const hasParameter = ({ parameters }: Operation, parameter: string) =>
+  parameters.some(({ name, aliases = [] }) => name === parameter || aliases.includes(parameter));
+
 /** Unlike each other in every way: a pattern that takes all of them leaves nothing out that matters. */
 const PROBES = ['q7Zk-9_x', '0', 'a b/c', 'Ünï@example.test', '#~$%&!', 'ABCDEFGHIJKLMNOP'];
 
 function isBound(constraint: Constraint): boolean {
+  // It takes one thing out, often nothing, and leaves what the call is about free: any page may still be written.
+  if ('absent' in constraint) return false;
   if (!('pattern' in constraint)) return true;
   const { holds } = compileConstraint(constraint);
   return !PROBES.every((probe) => holds([probe]));
 }
 
-const unboundNote = ({ constraints }: Grant) =>
-  Object.keys(constraints).length === 0 ? '' : ', for the patterns of its constraints match everything';
+function unboundNote({ constraints }: Grant): string {
+  const all = Object.values(constraints);
+  if (all.length === 0) return '';
+  const absences = all.filter((constraint) => 'absent' in constraint).length;
+  if (absences === all.length) return ', for its constraints only say what must be absent';
+  return `, for the patterns of its constraints match everything${absences > 0 ? ' and the others only say what must be absent' : ''}`;
+}

@@ -82,7 +82,11 @@ export function createPreflight({
   async function judge(owner: Owner): Promise<{ policy: Policy; known: Map<string, Connector>; findings: Finding[] }> {
     const policy = await permissions.policy(owner);
     const { facts, known } = await collect(owner, policy);
-    return { policy, known, findings: applyWaivers(findAll(checks, facts), await waivers.list(owner)) };
+    return {
+      policy,
+      known,
+      findings: applyWaivers(findAll(checks, facts), await waivers.list(owner), grantsOf(policy)),
+    };
   }
 
   async function collect(owner: Owner, policy: Policy): Promise<{ facts: PolicyFacts; known: Map<string, Connector> }> {
@@ -160,12 +164,12 @@ export function createPreflight({
     async waive(owner, { check, grant, reason }, by) {
       if (!checks.some(({ name }) => name === check))
         throw fieldError('check', `must be one of ${checks.map(({ name }) => name).join(', ')}`);
-      const { findings } = await judge(owner);
+      const { policy, findings } = await judge(owner);
       const ofCheck = findings.filter((finding) => finding.check === check);
       if (ofCheck.length === 0) throw fieldError('check', `finds nothing in the policy of agent ${owner.agent}`);
       const covered = grant === undefined ? ofCheck : ofCheck.filter((finding) => finding.grant === grant);
       if (covered.length === 0) throw fieldError('grant', `${check} finds nothing about this grant`);
-      return waivers.create(owner, { check, grant, reason }, covered, by);
+      return waivers.create(owner, { check, grant, reason }, covered, by, grantsOf(policy));
     },
 
     waivers: waivers.list,
@@ -174,6 +178,8 @@ export function createPreflight({
     forgetTenant: waivers.forgetTenant,
   };
 }
+
+const grantsOf = ({ grants, pending }: Policy): Grant[] => [...grants, ...pending];
 
 /** Names cannot hold it. */
 const useKey = (connector: string, operation: string) => `${connector}\n${operation}`;
