@@ -21,6 +21,7 @@ import type { Owner } from './sandbox/driver.ts';
 import type { Store } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { openBackends } from './vault/backends/open-backends.ts';
+import type { Holder } from './vault/credential.ts';
 import { createIssuers, type Issuers } from './vault/issuers.ts';
 import { openMasterKey } from './vault/master-key.ts';
 import { createVault, type Vault } from './vault/vault.ts';
@@ -39,6 +40,8 @@ export interface Outbound {
   /** What an agent leaves behind. Call it when its record is gone: nothing new can come from then on. */
   forget(owner: Owner): Promise<void>;
   forgetTenant(tenant: string): Promise<void>;
+  /** After a crash: what agents left that were being deleted. Call it before the first request. */
+  recover(): Promise<void>;
   /** What is old or due. Call it every minute. */
   sweep(): Promise<void>;
   close(): Promise<void>;
@@ -87,7 +90,6 @@ export async function createOutbound({ store, clock, log, config, dataDir }: Out
     ...{ store, clock, audit, waitMs: config.approvalWaitMs },
     ...(webhook ? { notify: webhook.notify } : {}),
   });
-  await approvals.recover();
   const propose = createPropose({ audit, permissions, connectors, clock });
   const authenticator = createAuthenticator({ clock, send: upstream.send, keepRefreshToken: vault.keepRefreshToken });
   const gate = createGate({
@@ -112,12 +114,18 @@ export async function createOutbound({ store, clock, log, config, dataDir }: Out
     if (answer.status < 200 || answer.status > 299) throw new Error(`the webhook answered ${answer.status}`);
   }
 
+  async function forget(owner: Owner): Promise<void> {
+    await permissions.forget(owner);
+    await preflight.forget(owner);
+    await vault.forget(owner);
+  }
+
   return {
     ...{ audit, catalog, connectors, permissions, vault, issuers, approvals, preflight, propose, gate },
-    async forget(owner) {
-      await permissions.forget(owner);
-      await preflight.forget(owner);
-      await vault.forget(owner);
+    forget,
+    async recover() {
+      await approvals.recover();
+      for (const owner of await ownersOfWhatIsLeft(store)) await forget(owner);
     },
     async forgetTenant(tenant) {
       await permissions.forgetTenant(tenant);
@@ -138,4 +146,18 @@ export async function createOutbound({ store, clock, log, config, dataDir }: Out
       await upstream.close();
     },
   };
+}
+
+/** Agents that do not exist and have something here: the next ones of their names must not inherit it. */
+async function ownersOfWhatIsLeft(store: Store): Promise<Owner[]> {
+  const owners = new Map<string, Owner>();
+  const note = (tenant: unknown, agent: unknown) =>
+    owners.set(`${tenant}/${agent}`, { tenant: String(tenant), agent: String(agent) });
+  for (const kind of ['grant', 'policy', 'waiver'])
+    for (const { key } of await store.range({ prefix: [kind] })) note(key[1], key[2]);
+  for (const { key, value } of await store.range<{ holder?: Holder }>({ prefix: ['credential'] }))
+    if (value.holder && 'agent' in value.holder) note(key[1], value.holder.agent);
+  const left: Owner[] = [];
+  for (const owner of owners.values()) if (!(await store.get(['agent', owner.tenant, owner.agent]))) left.push(owner);
+  return left;
 }

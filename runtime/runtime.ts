@@ -43,7 +43,16 @@ export interface Readiness {
 export interface Runtime
   extends Pick<
     Outbound,
-    'audit' | 'catalog' | 'connectors' | 'permissions' | 'vault' | 'issuers' | 'approvals' | 'preflight' | 'propose'
+    | 'audit'
+    | 'catalog'
+    | 'connectors'
+    | 'permissions'
+    | 'vault'
+    | 'issuers'
+    | 'approvals'
+    | 'preflight'
+    | 'propose'
+    | 'gate'
   > {
   config: Config;
   version: string;
@@ -124,6 +133,7 @@ export async function createRuntime(
   if (!available) log.error({ reason }, 'no run will be started');
 
   const outbound = await createOutbound({ store, clock, log, config, dataDir: dataDir.path });
+  await outbound.recover();
   const { gate, connectors } = outbound;
   const openGuest = createOpenGuest({
     agents,

@@ -16,6 +16,8 @@ export interface ConnectorSources {
   catalog?: Catalog;
   /** For `url`: gets a document from a public https address, at most 8 MiB. */
   fetchDocument?(url: string): Promise<Uint8Array>;
+  /** In its turn, where others read documents, too. */
+  readOutline?: typeof readOutline;
   mcp?: McpSupport;
   /** For `mcp`: whose connections it asks with. */
   tenant?: string;
@@ -99,14 +101,11 @@ async function readSource(
   if (kind === 'url') return fromUrl(input.url, basePath, sources);
   const { document } = input;
   const text = typeof document === 'string' ? document : JSON.stringify(checkObject(document, 'document'));
-  return fromDocument({ text, ...(basePath === undefined ? {} : { basePath }) });
+  return fromDocument({ text, ...(basePath === undefined ? {} : { basePath }) }, sources);
 }
 
-async function fromUrl(
-  url: unknown,
-  basePath: string | undefined,
-  { fetchDocument }: ConnectorSources,
-): Promise<Draft> {
+async function fromUrl(url: unknown, basePath: string | undefined, sources: ConnectorSources): Promise<Draft> {
+  const { fetchDocument } = sources;
   checkHttpsUrl(url, 'url');
   if (!fetchDocument) throw fieldError('url', 'documents cannot be fetched here');
   const text = await fetchDocument(url).catch((cause: unknown) => {
@@ -114,11 +113,14 @@ async function fromUrl(
     const message = `cannot be fetched: ${cause instanceof Error ? cause.message.slice(0, 300) : 'no answer'}`;
     throw new CordonError('validation_failed', `url: ${message}`, { errors: [{ field: 'url', message }], cause });
   });
-  return fromDocument({ text, url, ...(basePath === undefined ? {} : { basePath }) });
+  return fromDocument({ text, url, ...(basePath === undefined ? {} : { basePath }) }, sources);
 }
 
-async function fromDocument(request: Parameters<typeof readOutline>[0]): Promise<Draft> {
-  const { title, version, sha256, origins, auth, operations, leftOut } = await readOutline(request);
+async function fromDocument(
+  request: Parameters<typeof readOutline>[0],
+  { readOutline: read = readOutline }: ConnectorSources,
+): Promise<Draft> {
+  const { title, version, sha256, origins, auth, operations, leftOut } = await read(request);
   const about = { ...(title ? { title } : {}), ...(version ? { version } : {}), sha256 };
   const choices = 'choices' in auth ? auth.choices : [];
   return {

@@ -1,10 +1,11 @@
 /** Connectors in the store: the record, and its operations beside it, so that lists need not read thousands of those. */
 import type { Store, Transaction } from '../store/store.ts';
 import type { Connector, Operation } from './connector.ts';
+import { memoryOf } from './connector-memory.ts';
 import type { ConnectorSummary } from './connectors.ts';
 
 /** What is stored under ['connector', tenant, id]. */
-type ConnectorRecord = Omit<ConnectorSummary, 'id' | 'tenant'>;
+type ConnectorRecord = Omit<ConnectorSummary, 'id' | 'tenant'> & { memory: number };
 
 const BATCH = 20;
 const recordKey = (tenant: string, id: string) => ['connector', tenant, id];
@@ -21,7 +22,7 @@ export const connectorRecords = {
   write(tx: Transaction, { id, tenant, operations, ...rest }: Connector): void {
     tx.put(operationsKey(tenant, id), operations);
     tx.put(ageKey(tenant, id, rest.createdAt), 0);
-    const record: ConnectorRecord = { ...rest, operationCount: operations.length };
+    const record: ConnectorRecord = { ...rest, operationCount: operations.length, memory: memoryOf(operations) };
     // Last: whoever watches the records finds the rest.
     tx.put(recordKey(tenant, id), record);
   },
@@ -33,6 +34,12 @@ export const connectorRecords = {
   },
 
   count: (tx: Transaction, tenant: string): number => tx.range({ prefix: ['connector-age', tenant] }).length,
+
+  /** About how many bytes all of a tenant's take when they are ready for calls. */
+  memory(tx: Transaction, tenant: string): number {
+    const found = tx.range<ConnectorRecord>({ prefix: ['connector', tenant] });
+    return found.reduce((sum, { value }) => sum + value.memory, 0);
+  },
 
   /** Some of a tenant's; false: none was left. */
   removeSome(tx: Transaction, tenant: string): boolean {
@@ -53,7 +60,9 @@ export const connectorRecords = {
 
   async summary(store: Store, tenant: string, id: string): Promise<ConnectorSummary | undefined> {
     const found = await store.get<ConnectorRecord>(recordKey(tenant, id));
-    return found && { id, tenant, ...found.value };
+    if (!found) return undefined;
+    const { memory: _, ...record } = found.value;
+    return { id, tenant, ...record };
   },
 
   /** Which connectors of a tenant have which origins, oldest first. */
@@ -74,6 +83,6 @@ export const connectorRecords = {
 };
 
 function toConnector(tenant: string, id: string, record: ConnectorRecord, operations: Operation[]): Connector {
-  const { operationCount: _, ...rest } = record;
+  const { operationCount: _, memory: __, ...rest } = record;
   return { id, tenant, ...rest, operations };
 }

@@ -10,9 +10,12 @@ import type { Catalog } from './catalog-entry.ts';
 import { type ConnectorDefinition, readConnector } from './check-connector.ts';
 import { checkConnectTo } from './check-hosts.ts';
 import type { CompiledConnector, Connector } from './connector.ts';
-import { createConnectorCache } from './connector-cache.ts';
+import { createConnectorCache, MAXIMUM_MEMORY } from './connector-cache.ts';
 import type { ChangedBy, ConnectorInput, McpSupport } from './connector-input.ts';
 import { connectorRecords } from './connector-records.ts';
+import type { DocumentRequest } from './openapi/outline.ts';
+import { createOutlineQueue } from './openapi/outline-queue.ts';
+import { readOutline } from './openapi/read-outline.ts';
 
 /** A connector in a list: without its operations, which can be thousands. */
 export type ConnectorSummary = Omit<Connector, 'operations'> & { operationCount: number };
@@ -51,8 +54,11 @@ export interface ConnectorsDeps {
 }
 
 export const MAXIMUM_CONNECTORS = 200;
+/** Of all connectors of a tenant: half of what the service keeps ready, so that one tenant cannot fill it. */
+export const MAXIMUM_TENANT_MEMORY = MAXIMUM_MEMORY / 2;
 
 export function createConnectors({ store, clock, audit, catalog, fetchDocument, mcp }: ConnectorsDeps): Connectors {
+  const documents = createOutlineQueue();
   const cache = createConnectorCache({ store, ...(mcp ? { mcp } : {}) });
 
   const read = (
@@ -63,7 +69,10 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
   ): Promise<ConnectorDefinition> => {
     if (input.connectTo !== undefined) mustBeOperator(by);
     const reached = old?.connectTo && { origins: old.origins, connectTo: old.connectTo };
-    const sources = { catalog, fetchDocument, tenant, ...(mcp ? { mcp } : {}), ...(reached ? { reached } : {}) };
+    const sources = {
+      ...{ catalog, fetchDocument, tenant, ...(mcp ? { mcp } : {}), ...(reached ? { reached } : {}) },
+      readOutline: (request: DocumentRequest) => documents.run(tenant, () => readOutline(request)),
+    };
     return readConnector(input, sources);
   };
 
@@ -82,6 +91,18 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
     audit.add(tx, tenant, { kind: 'connector', key: by.key, detail });
   };
 
+  /** One more connector, or another in place of one: all may be needed at once, for one origin. */
+  const write = (tx: Transaction, connector: Connector): void => {
+    const { tenant } = connector;
+    connectorRecords.write(tx, connector);
+    const used = connectorRecords.memory(tx, tenant);
+    if (used <= MAXIMUM_TENANT_MEMORY) return;
+    const message = `The connectors of a tenant take at most ${MAXIMUM_TENANT_MEMORY} bytes of memory: leave out operations that no agent needs`;
+    throw new CordonError('quota_exceeded', message, {
+      quota: { name: 'connectorMemory', limit: MAXIMUM_TENANT_MEMORY, used },
+    });
+  };
+
   return {
     async create(tenant, input, by) {
       const definition = await read(tenant, input, by);
@@ -97,7 +118,7 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
           });
         const now = clock.now();
         const connector: Connector = { ...definition, tenant, createdAt: isoTime(now), updatedAt: isoTime(now) };
-        connectorRecords.write(tx, connector);
+        write(tx, connector);
         tell(tx, by, 'create', connector);
         return connector;
       });
@@ -140,7 +161,7 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
           updatedAt,
           ...(connectTo ? { connectTo } : {}),
         };
-        connectorRecords.write(tx, connector);
+        write(tx, connector);
         tell(tx, by, 'replace', connector);
         return connector;
       });

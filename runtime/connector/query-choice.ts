@@ -30,9 +30,10 @@ export function chooseByQuery(
   if (candidates.every(({ operation }) => operation.rpc)) return only;
   if (/;|%00/.test(search)) return 'the query holds a ; or a zero byte';
   const given = [...new URLSearchParams(search)];
+  const byName = givenByName(given);
   const fitting: RoutedOperation[] = [];
   for (const candidate of candidates) {
-    const fits = fitsQuery(candidate, given);
+    const fits = fitsQuery(candidate, byName);
     if (typeof fits === 'string') return fits;
     if (fits) fitting.push(candidate);
   }
@@ -51,15 +52,39 @@ export function chooseByQuery(
   return best.operation.strictQuery ? (unlisted(best, given) ?? best) : best;
 }
 
-function fitsQuery({ template }: RoutedOperation, given: [string, string][]): boolean | string {
+/** What the query gives under one name, in any spelling. */
+interface Given {
+  names: Set<string>;
+  count: number;
+  /** How often each value is given, as written. */
+  values: Map<string, number>;
+  lowerValues: Set<string>;
+}
+
+/** Read once: there may be thousands of candidates, and of parameters. */
+function givenByName(given: readonly [string, string][]): Map<string, Given> {
+  const byName = new Map<string, Given>();
+  for (const [name, value] of given) {
+    const loose = looseName(name);
+    const one = byName.get(loose) ?? { names: new Set(), count: 0, values: new Map(), lowerValues: new Set() };
+    byName.set(loose, one);
+    one.names.add(name);
+    one.count++;
+    one.values.set(value, (one.values.get(value) ?? 0) + 1);
+    one.lowerValues.add(value.toLowerCase());
+  }
+  return byName;
+}
+
+function fitsQuery({ template }: RoutedOperation, given: ReadonlyMap<string, Given>): boolean | string {
   for (const { name, value } of template.query) {
-    const same = given.filter(([one]) => looseName(one) === looseName(name));
-    if (same.length === 0) return false;
-    if (same.some(([one]) => one !== name)) return `the query spells ${name} in another way`;
+    const same = given.get(looseName(name));
+    if (!same) return false;
+    if (same.names.size > 1 || !same.names.has(name)) return `the query spells ${name} in another way`;
     if (value === undefined) continue;
-    const equal = same.filter(([, one]) => one === value).length;
-    if (equal === 0 && same.every(([, one]) => one.toLowerCase() !== value.toLowerCase())) return false;
-    if (equal !== same.length) return `the query gives ${name} more than once or in another spelling`;
+    const equal = same.values.get(value) ?? 0;
+    if (equal === 0 && !same.lowerValues.has(value.toLowerCase())) return false;
+    if (equal !== same.count) return `the query gives ${name} more than once or in another spelling`;
   }
   return true;
 }

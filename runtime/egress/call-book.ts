@@ -44,6 +44,8 @@ export interface CallBook {
   close(): Promise<void>;
 }
 
+/** Refused calls of a run that are told one by one: a loop must not fill the disk with what was not done. */
+const MOST_REFUSED = 1000;
 /** Entries of reads share flushes. */
 const PATIENCE_MS = 50;
 
@@ -55,6 +57,7 @@ export function createCallBook(deps: GateDeps, run: GateRun, held: ByteShare): C
   /** What the disk refused: nothing more leaves until it is written. */
   let unwritten: JsonObject[] = [];
   let isClosed = false;
+  let refused = 0;
 
   const entry = (detail: JsonObject) => ({ kind: 'egress' as const, agent: owner.agent, run: runId, detail });
 
@@ -193,6 +196,7 @@ export function createCallBook(deps: GateDeps, run: GateRun, held: ByteShare): C
         mine.delete(call);
         known.ms = clock.now() - startedAt;
         if (error) known.reason = error.reason;
+        if (!known.allowed && ++refused > MOST_REFUSED) return;
         run.onCall({ ...known });
         write({ ...known } as JsonObject, counted);
       },
@@ -217,6 +221,11 @@ export function createCallBook(deps: GateDeps, run: GateRun, held: ByteShare): C
       for (const call of [...mine]) {
         call.abort(new EgressError('limit', 'the run is over'));
         call.end(new EgressError('limit', 'the run is over'));
+      }
+      if (refused > MOST_REFUSED) {
+        const summary: EgressCall = { allowed: false, method: '', host: '', more: refused - MOST_REFUSED };
+        run.onCall(summary);
+        write({ ...summary } as JsonObject);
       }
       while (writing.size > 0) {
         store.hurry();

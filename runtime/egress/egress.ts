@@ -57,6 +57,8 @@ export interface EgressCall {
   as?: InWhoseName;
   onBehalfOf?: User;
   approval?: string;
+  /** At the end of a run: refused calls that were not told one by one. */
+  more?: number;
 }
 
 /** Egress of one run. */

@@ -67,13 +67,13 @@ export interface Gate {
 const BODIES_AT_ONCE = 4;
 
 export function createGate(deps: GateDeps): Gate {
-  const { connectors, permissions, approvals, vault, authenticator, upstream, settings, clock } = deps;
+  const { connectors, permissions, approvals, vault, authenticator, upstream, settings, clock, log } = deps;
   const scrubberOf = createScrubbers();
   const budget = createByteBudget(settings.heldBytes);
 
   function openRun(run: GateRun): RunEgress {
     const { owner, limits } = run;
-    const book = createCallBook(deps, run, budget.share(BODIES_AT_ONCE * settings.requestBytes));
+    const book = createCallBook(deps, run, budget.share(owner.tenant, BODIES_AT_ONCE * settings.requestBytes));
     let requests = 0;
     let bytes = 0;
 
@@ -87,7 +87,7 @@ export function createGate(deps: GateDeps): Gate {
       try {
         return await sent(call, asked, signal);
       } catch (error) {
-        throw call.refuse(asEgressError(error, call));
+        throw call.refuse(asEgressError(error, call, run.runId));
       }
     }
 
@@ -106,12 +106,13 @@ export function createGate(deps: GateDeps): Gate {
       const request = { method: asked.method, url, headers, body };
       const first = await permit(call, { ...request, chosen });
       // Before anything is counted, asked or lent.
-      refuseForeignCredential(first.compiled.connector, headers, url);
+      refuseForeignCredential(first.compiled.connector, headers, url, { operation: first.operation, body });
       await call.begun(first);
       if (first.grant.requiresApproval) await call.approved(approvals, { ...request, permitted: first, signal });
       const permitted = await confirm(call, { ...request, chosen }, first);
-      const { connector } = permitted.compiled;
-      const clean = refuseForeignCredential(connector, headers, url);
+      const { operation, compiled } = permitted;
+      const { connector } = compiled;
+      const clean = refuseForeignCredential(connector, headers, url, { operation });
       const ms = deadline(permitted);
 
       const lease =
@@ -127,7 +128,7 @@ export function createGate(deps: GateDeps): Gate {
       call.borrows(lease, signal, ms);
       const send = async () => {
         const signed = await authenticator.authenticate({
-          ...{ connector, lease, method: asked.method, body, signal: call.signal },
+          ...{ connector, operation, lease, method: asked.method, body, signal: call.signal },
           ...clean,
         });
         call.leaves();
@@ -141,7 +142,10 @@ export function createGate(deps: GateDeps): Gate {
       const refusal = { tenant: owner.tenant, connector: connector.id, lease, secrets };
       if (received.status === 401 && authenticator.forget(refusal)) {
         await received.body[Symbol.asyncIterator]().return?.();
-        ({ received, secrets } = await send());
+        const again = await send();
+        // The service may send back what it was given first.
+        received = again.received;
+        secrets = [...new Set([...secrets, ...again.secrets])];
       }
       const left = limits.egressBytes - bytes;
       const room =
@@ -230,6 +234,15 @@ export function createGate(deps: GateDeps): Gate {
     };
   }
 
+  function asEgressError(error: unknown, call: OpenCall, runId: string): EgressError {
+    if (call.signal.reason instanceof EgressError) return call.signal.reason;
+    if (error instanceof EgressError) return error;
+    if (error instanceof CredentialRefused) return new EgressError(error.reason, error.message);
+    // A fault of ours, or of the disk.
+    log.error({ runId, error }, 'a call to a service could not be made');
+    return new EgressError('upstream', 'the call could not be made', { cause: error });
+  }
+
   return { open: openRun };
 }
 
@@ -240,11 +253,4 @@ function theUser(user: User | undefined): User {
     'credential_missing',
     'this grant acts in the name of a user, and the run was asked for without one: POST /v1/runs with onBehalfOf',
   );
-}
-
-function asEgressError(error: unknown, call: OpenCall): EgressError {
-  if (call.signal.reason instanceof EgressError) return call.signal.reason;
-  if (error instanceof EgressError) return error;
-  if (error instanceof CredentialRefused) return new EgressError(error.reason, error.message);
-  return new EgressError('upstream', 'the call could not be made', { cause: error });
 }

@@ -1,5 +1,5 @@
 /** Taking a draft of a policy into force. */
-import type { Connector } from '../connector/connector.ts';
+import type { Connector, Operation } from '../connector/connector.ts';
 import { CordonError, notFound } from '../errors.ts';
 import type { Owner } from '../sandbox/driver.ts';
 import type { Transaction } from '../store/store.ts';
@@ -13,8 +13,12 @@ import {
   type StoredGrant,
   toGrant,
 } from './grant-records.ts';
+import type { GrantTerms } from './grant-input.ts';
 import { operationsOf } from './operation-pattern.ts';
 import { readCount } from './use.ts';
+
+/** Operations that the grants of an agent name together: what is pinned at once, and kept in memory with the policy. */
+export const MAXIMUM_OPERATIONS_IN_FORCE = 20_000;
 
 export interface Activated {
   grants: string[];
@@ -28,7 +32,8 @@ export function requireAgentIn(tx: Transaction, { tenant, agent }: Owner): void 
 
 /**
  * `connectors`: those of the grants, undefined where one is gone. Undefined when a grant names one that is not among
- * them: it came in between. Errors: CordonError `conflict` when the pending grants are not those of `judged`.
+ * them: it came in between. Errors: CordonError `conflict` when the pending grants are not those of `judged`,
+ * `quota_exceeded` when the grants name too many operations.
  */
 export function activateIn(
   tx: Transaction,
@@ -55,11 +60,33 @@ export function activateIn(
     }
     putInForce(tx, owner, id, grant, used);
   }
-  for (const [id, { terms }] of grants)
-    if (!replaced.includes(id))
-      pinOperations(tx, owner, id, operationsOf(terms.operations, connectors.get(terms.connector)?.operations ?? []));
+  const inForce = grants.filter(([id]) => !replaced.includes(id)).map(([, { terms }]) => terms);
+  pinOperations(tx, owner, operationsNamed(inForce, connectors, owner));
   putPolicy(tx, owner, { activatedMs: nowMs });
   return { grants: pending.map(([id]) => id), replaced };
+}
+
+/** By connector, each once however many grants name it. */
+function operationsNamed(
+  inForce: readonly GrantTerms[],
+  connectors: ReadonlyMap<string, Connector | undefined>,
+  { agent }: Owner,
+): Map<string, Operation[]> {
+  const named = new Map<string, Operation[]>();
+  let used = 0;
+  for (const [id, terms] of Map.groupBy(inForce, ({ connector }) => connector)) {
+    const patterns = terms.flatMap(({ operations }) => operations);
+    const operations = operationsOf(patterns, connectors.get(id)?.operations ?? []);
+    used += operations.length;
+    named.set(id, operations);
+  }
+  const limit = MAXIMUM_OPERATIONS_IN_FORCE;
+  if (used > limit)
+    throw new CordonError('quota_exceeded', `The grants of agent ${agent} name ${used} operations: at most ${limit}`, {
+      quota: { name: 'operations', limit, used },
+      errors: [{ field: 'operations', message: `name at most ${limit} together` }],
+    });
+  return named;
 }
 
 function arePending(judged: readonly Grant[], pending: [string, StoredGrant][], owner: Owner): boolean {

@@ -5,7 +5,7 @@ import type { Connector } from '../connector/connector.ts';
 import { CordonError, fieldError } from '../errors.ts';
 import { compilePattern } from './constraints.ts';
 import type { Constraint, Grant } from './grant.ts';
-import { isWildcard, matchesOperation, parsePattern } from './operation-pattern.ts';
+import { isWildcard, MAXIMUM_STARS, matchesOperation, parsePattern } from './operation-pattern.ts';
 
 /** What a grant says, without what happened to it. */
 export type GrantTerms = Pick<
@@ -71,16 +71,23 @@ function checkText(value: unknown, field: string, maximum: number): string {
 function checkPatterns(value: unknown): string[] {
   if (!Array.isArray(value) || value.length < 1 || value.length > grantBounds.operations)
     throw fieldError('operations', `must be a list of 1 to ${grantBounds.operations} names`);
-  return value.map((one, index) => checkText(one, `operations.${index}`, grantBounds.operationLength));
+  return value.map((one, index) => {
+    const field = `operations.${index}`;
+    const text = checkText(one, field, grantBounds.operationLength);
+    if (text.split('*').length > MAXIMUM_STARS + 1) throw fieldError(field, `may have ${MAXIMUM_STARS} stars at most`);
+    return text;
+  });
 }
 
 function checkOperations(patterns: readonly string[], { id, operations }: Connector): void {
+  const byName = Map.groupBy(operations, ({ name }) => name);
   for (const [index, text] of patterns.entries()) {
     const pattern = parsePattern(text);
-    if (operations.some((operation) => matchesOperation(pattern, operation))) continue;
+    const candidates = isWildcard(text) ? operations : (byName.get(pattern.name) ?? []);
+    if (candidates.some((operation) => matchesOperation(pattern, operation))) continue;
     const field = `operations.${index}`;
     if (isWildcard(text)) throw fieldError(field, `no operation of ${id} matches ${text}`);
-    const named = operations.find(({ name }) => name === text || name === pattern.name);
+    const [named] = byName.get(text) ?? candidates;
     if (named === undefined) throw fieldError(field, `${id} has no operation ${pattern.name}`);
     throw fieldError(field, `${named.name} of ${id} is ${named.effect}: write ${named.name}:${named.effect}`);
   }

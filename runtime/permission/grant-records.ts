@@ -40,7 +40,6 @@ export const putGrant = (tx: Transaction, owner: Owner, id: string, grant: Store
 /** With all that is kept of it. */
 export function removeGrant(tx: Transaction, owner: Owner, id: string): void {
   tx.delete(grantKey(owner, id));
-  tx.delete([...seenOf(owner), id]);
   removeCount(tx, owner, id);
 }
 
@@ -57,9 +56,15 @@ export function putInForce(tx: Transaction, owner: Owner, id: string, grant: Sto
   startCount(tx, owner, id, used);
 }
 
-/** An activation has seen these operations of the grant as they are. */
-export const pinOperations = (tx: Transaction, owner: Owner, id: string, operations: readonly Operation[]): void =>
-  void tx.put([...seenOf(owner), id], operations.map(operationKey));
+/** An activation has seen these operations as they are, by connector, and no others. */
+export function pinOperations(
+  tx: Transaction,
+  owner: Owner,
+  seen: ReadonlyMap<string, readonly Operation[]>,
+): void {
+  for (const { key } of tx.range({ prefix: seenOf(owner) })) if (!seen.has(String(key[3]))) tx.delete(key);
+  for (const [connector, operations] of seen) tx.put([...seenOf(owner), connector], operations.map(operationKey));
+}
 
 export const readSeen = (tx: Transaction, owner: Owner): SeenOperations =>
   new Map(tx.range<string[]>({ prefix: seenOf(owner) }).map(({ key, value }) => [String(key[3]), new Set(value)]));

@@ -39,22 +39,13 @@ function checkUser(value: unknown): User {
 /** A source other than Cordon itself; undefined when none is given. */
 export function checkSource(value: unknown): Exclude<SecretSource, { kind: 'embedded' }> | undefined {
   if (value === undefined) return undefined;
-  const { kind, ...rest } = checkObject(value, 'source');
-  if (kind === 'hashicorp') {
-    const { path, ...others } = rest;
-    refuseOthers(others, 'source');
-    if (typeof path !== 'string' || path.length > 512 || !path.split('/').every(isPathPart))
-      throw fieldError('source.path', 'must be names of letters, digits, _ . and - with / between them');
-    return { kind, path };
-  }
-  if (kind === 'aws_secrets_manager') {
-    const { secretId, ...others } = rest;
-    refuseOthers(others, 'source');
-    if (typeof secretId !== 'string' || !/^[\w/+=.@:-]{1,512}$/.test(secretId))
-      throw fieldError('source.secretId', 'must be the name or ARN of a secret');
-    return { kind, secretId };
-  }
-  throw fieldError('source.kind', 'must be hashicorp or aws_secrets_manager');
+  const { kind, path, ...rest } = checkObject(value, 'source');
+  if (kind !== 'hashicorp' && kind !== 'aws_secrets_manager')
+    throw fieldError('source.kind', 'must be hashicorp or aws_secrets_manager');
+  refuseOthers(rest, 'source');
+  if (typeof path !== 'string' || path.length > 512 || !path.split('/').every(isPathPart))
+    throw fieldError('source.path', 'must be names of letters, digits, _ . and - with / between them');
+  return { kind, path };
 }
 
 /** No part that a server would take for a step up. */

@@ -16,7 +16,8 @@ export type SecretSource =
   | { kind: 'embedded' }
   /** KV version 2 of HashiCorp Vault or OpenBao. */
   | { kind: 'hashicorp'; path: string }
-  | { kind: 'aws_secrets_manager'; secretId: string };
+  /** AWS Secrets Manager. */
+  | { kind: 'aws_secrets_manager'; path: string };
 
 /** When a credential should get a new secret, and who is told. */
 export interface Rotation {
@@ -59,6 +60,11 @@ export interface LeaseRequest {
   connector: string;
   /** Absent: the agent's own. Present: this user's; that of the agent never stands in for it. */
   user?: User;
+  /**
+   * `secretAudience` of the connector as the caller knows it: it may have been replaced since, and its secret be one for
+   * other hosts now. Refused unless the secret was set for all of it.
+   */
+  audience?: string[];
 }
 
 /** Why no lease could be had. `message` is shown to guests: no secret, no path of the host. */

@@ -32,6 +32,14 @@ interface Decrypted {
   untilMs: number;
 }
 
+/** A secret on its way into memory. What changes it meanwhile makes it old; what others change does not. */
+interface Loading {
+  /** Undefined until it was looked up. */
+  id: string | undefined;
+  changes: number;
+  done: Promise<void>;
+}
+
 interface Lent {
   version: number;
   revoke: AbortController;
@@ -47,36 +55,38 @@ export interface Leases {
 export function createLeases({ store, clock, refuseAfterMs, readSecret }: LeasesDeps): Leases {
   /** By tenant, connector and holder. */
   const decrypted = new Map<string, Decrypted>();
-  const loading = new Map<string, Promise<void>>();
+  const loading = new Map<string, Loading>();
   const lent = new Map<string, Set<Lent>>();
-  let changes = 0;
 
-  const forget = (isMeant: (name: string, entry: Decrypted) => boolean) => {
-    changes++;
+  const forget = (isMeant: (name: string, entry: { id: string | undefined }) => boolean) => {
     for (const [name, entry] of decrypted) if (isMeant(name, entry)) decrypted.delete(name);
+    for (const [name, entry] of loading) if (isMeant(name, entry)) entry.changes++;
   };
+  /** One that is being looked up may turn out to be any of its tenant. */
+  const forgetCredential = (tenant: unknown, id: unknown) =>
+    forget((name, entry) => (entry.id === undefined ? name.startsWith(`${tenant}/`) : entry.id === id));
   store.watch(['credential'], (key, value) => {
     const id = key[2] as string;
     const version = (value as CredentialRecord | undefined)?.version;
-    forget((_, entry) => entry.id === id);
+    forgetCredential(key[1], id);
     for (const lease of lent.get(id) ?? []) if (lease.version !== version) lease.revoke.abort();
   });
-  store.watch(['credential-secret'], (key) => forget((_, entry) => entry.id === key[2]));
+  store.watch(['credential-secret'], (key) => forgetCredential(key[1], key[2]));
   // It may have another scheme or other hosts now.
   store.watch(['connector'], (key) => forget((name) => name.startsWith(`${key[1]}/${key[2]}/`)));
 
-  async function load(name: string, request: LeaseRequest): Promise<void> {
+  async function load(name: string, request: LeaseRequest, state: Loading): Promise<void> {
     const { tenant, connector } = request;
     const holder = holderOf(request);
-    const before = changes;
     const id = (await store.get<string>(holderKey(tenant, connector, holder)))?.value;
+    state.id = id;
     const found = id === undefined ? undefined : (await store.get<CredentialRecord>(recordKey(tenant, id)))?.value;
     if (id === undefined || found === undefined) throw missing(request);
     const read = await readSecret(tenant, id, found);
     if (read === undefined) return;
     // A new version from a source was noted in the store, which is one change; any other may have made this one old.
-    const expected = before + (read.record.version === found.version ? 0 : 1);
-    if (changes !== expected) return;
+    const expected = read.record.version === found.version ? 0 : 1;
+    if (state.changes !== expected) return;
     if (decrypted.size >= CACHED) decrypted.clear();
     const entry = { id, ...read, untilMs: clock.now() + KEPT_MS };
     decrypted.set(name, entry);
@@ -86,6 +96,8 @@ export function createLeases({ store, clock, refuseAfterMs, readSecret }: Leases
   }
 
   function lendNow(request: LeaseRequest, { id, record, secret }: Decrypted): CredentialLease {
+    const isElsewhere = request.audience?.some((item) => !record.audience.includes(item)) ?? false;
+    if (isElsewhere) throw elsewhere(request);
     if (refuseAfterMs !== undefined && clock.now() - record.rotatedMs >= refuseAfterMs) throw tooOld(request);
     const lease: Lent = { version: record.version, revoke: new AbortController() };
     // Each retry and redirect of a call may listen.
@@ -117,10 +129,11 @@ export function createLeases({ store, clock, refuseAfterMs, readSecret }: Leases
         if (entry !== undefined && clock.now() < entry.untilMs) return lendNow(request, entry);
         let reading = loading.get(name);
         if (reading === undefined) {
-          reading = load(name, request).finally(() => loading.delete(name));
+          reading = { id: undefined, changes: 0, done: Promise.resolve() };
           loading.set(name, reading);
+          reading.done = load(name, request, reading).finally(() => loading.delete(name));
         }
-        await reading;
+        await reading.done;
       }
     },
     held: (id) => lent.get(id)?.size ?? 0,
@@ -136,6 +149,13 @@ function missing({ agent, connector, user }: LeaseRequest): CredentialRefused {
       ? `agent ${agent} has no credential for ${connector}. An admin adds it: POST /v1/credentials {"connector":"${connector}","agent":"${agent}","secret":{...}}`
       : `the user for whom this run is made has no credential for ${connector}, and that of agent ${agent} does not stand in for it. An admin adds it: POST /v1/credentials {"connector":"${connector}","user":{...},"secret":{...}}`;
   return new CredentialRefused('credential_missing', message);
+}
+
+function elsewhere({ connector }: LeaseRequest): CredentialRefused {
+  return new CredentialRefused(
+    'credential_missing',
+    `the credential for ${connector} cannot be used: its secret was set for other hosts or another scheme than this call's`,
+  );
 }
 
 function tooOld({ agent, connector, user }: LeaseRequest): CredentialRefused {

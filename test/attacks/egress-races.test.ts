@@ -1,6 +1,7 @@
 /** What changes while a call is under way or waits for a person: it goes by what holds when it leaves, or not at all. */
 import { afterEach, expect, test } from 'vitest';
 import type { CompiledConnector, Connector, Operation } from '../../runtime/connector/connector.ts';
+import type { EgressError, RunEgress } from '../../runtime/egress/egress.ts';
 import { createGate, type GateDeps } from '../../runtime/egress/gate.ts';
 import type { Grant } from '../../runtime/permission/grant.ts';
 import { compilePolicy } from '../../runtime/permission/policy.ts';
@@ -116,7 +117,7 @@ test('a call that is approved when its grant has ended is not sent', async () =>
 }, 120_000);
 
 test('what left and was then cut off by a revocation stands in the audit as a call that was allowed', async () => {
-  const crm = kept(await startCrm(({ method }) => (method === 'POST' ? { body: drip() } : undefined)));
+  const crm = kept(await startCrm(({ method }) => (method === 'POST' ? (new Promise(() => {}) as never) : undefined)));
   await crm.agent('cut', [{ operations: ['contacts.create'] }]);
   // The head of the answer never comes: only the request has left.
   const going = crm.run('cut', create, { input: post });
@@ -130,90 +131,104 @@ test('what left and was then cut off by a revocation stands in the audit as a ca
   expect(ended.detail).toMatchObject({ allowed: true, reason: 'credential_revoked' });
 }, 60_000);
 
-async function* drip() {
-  await new Promise((resolve) => setTimeout(resolve, 30_000));
-  yield Buffer.from('.');
-}
-
-test('a run that ends while a credential is being borrowed gives it back, and sends nothing', async () => {
-  const operation: Operation = { name: 'get', method: 'GET', path: '/x', effect: 'read', parameters: [] };
-  const connector = {
-    ...{ id: 'c', tenant: 't', origins: ['https://x.example.com'], auth: { type: 'bearer' }, operations: [operation] },
-  } as unknown as Connector;
+/** A gate on stand-ins: one connector, one grant. `more` takes the place of some of them. */
+function gateWith(more: Record<string, unknown>, requiresApproval = false) {
+  const operation: Operation = { name: 'put', method: 'PUT', path: '/x', effect: 'write', parameters: [] };
+  const about = { id: 'c', tenant: 't', auth: { type: 'bearer' }, origins: ['https://c.example.com'] };
+  const connector = { ...about, operations: [operation] } as unknown as Connector;
   const compiled: CompiledConnector = {
     connector,
     match: () => ({ kind: 'operation', operation, pathParameters: {} }),
   };
-  const grant = {
-    ...{ id: 'grt_1', agent: 'a', connector: 'c', operations: ['get'], constraints: {}, requiresApproval: false },
-    ...({ as: 'agent', status: 'in_force' } as const),
-    ...{ createdAt: '2026-01-01T00:00:00Z' },
-  } as const;
-  const grants: Grant[] = [{ ...grant, operations: ['get'] }];
-  const policy = compilePolicy('a', { status: 'active', grants, pending: [] });
-  const borrowing = Promise.withResolvers<void>();
-  const lending = Promise.withResolvers<void>();
-  let held = 0;
-  let sent = 0;
+  const grant: Grant = {
+    ...{ id: 'grt_1', agent: 'a', connector: 'c', operations: ['put'], constraints: {}, requiresApproval },
+    ...{ as: 'agent', status: 'in_force', createdAt: '2026-01-01T00:00:00Z' },
+  };
+  const policy = compilePolicy('a', { status: 'active', grants: [grant], pending: [] });
+  const permissions = { policy: async () => policy, isCurrent: () => true, count() {}, used: () => 0 };
+  const credential = { credentialId: 'k', version: 1, secret: { token: 'abcdefgh' } };
   const deps = {
     store: { transaction: async (body: (tx: unknown) => unknown) => body({}), hurry() {} },
     clock: { now: () => Date.now() },
     log: { error() {} },
     audit: { add() {} },
     connectors: { forOrigin: async () => [compiled] },
-    permissions: {
-      policy: async () => policy,
-      count() {},
-      used: () => 0,
-      whenRevoked: () => () => {},
-    },
-    approvals: {},
-    vault: {
-      async lease() {
-        borrowing.resolve();
-        await lending.promise;
-        held++;
-        const release = () => void held--;
-        return {
-          credentialId: 'k',
-          version: 1,
-          secret: { token: 'abcdefgh' },
-          revoked: new AbortController().signal,
-          release,
-        };
-      },
-    },
+    permissions: { ...permissions, whenRevoked: () => () => {} },
+    approvals: { ask: async () => ({ id: 'apr_1' }) },
+    vault: { lease: async () => ({ ...credential, revoked: new AbortController().signal, release() {} }) },
     authenticator: {
-      authenticate: async ({ headers, url }: { headers: [string, string][]; url: URL }) => ({
-        headers,
-        url,
-        secrets: [],
-      }),
+      authenticate: async ({ headers, url }: { headers: unknown; url: URL }) => ({ headers, url, secrets: [] }),
       forget: () => false,
     },
     upstream: {
       async send({ signal }: { signal: AbortSignal }) {
         signal.throwIfAborted();
-        sent++;
         return { status: 200, statusText: '', headers: [], body: (async function* () {})() };
       },
     },
-    settings: { requestBytes: 1000, heldBytes: 10_000, responseBytes: 1000, callMs: 60_000 },
+    settings: { requestBytes: 1000, responseBytes: 1000, heldBytes: 10_000, callMs: 60_000 },
+    ...more,
   } as unknown as GateDeps;
-  const egress = createGate(deps).open({
-    ...{ owner: { tenant: 't', agent: 'a' }, runId: 'run_1', user: undefined },
-    limits: { egressRequests: 10, egressBytes: 1000 },
-    ...{ onCall() {}, onWaiting() {} },
-  });
-  const told = egress
-    .request({ method: 'GET', url: 'https://c.example.com/x', headers: [] }, { redirect: 'manual' })
+  const gate = createGate(deps);
+  return (tenant: string) =>
+    gate.open({
+      ...{ owner: { tenant, agent: 'a' }, runId: 'run_1', user: undefined },
+      limits: { egressRequests: 10, egressBytes: 100_000 },
+      ...{ onCall() {}, onWaiting() {} },
+    });
+}
+
+const ask = (egress: RunEgress) =>
+  egress
+    .request(
+      { method: 'PUT', url: 'https://c.example.com/x', headers: [], body: Buffer.alloc(1000) },
+      { redirect: 'manual' },
+    )
     .then(
       () => 'answered',
-      () => 'refused',
+      (error: EgressError) => error.reason,
     );
+
+test('a run that ends while a credential is being borrowed gives it back, and sends nothing', async () => {
+  const borrowing = Promise.withResolvers<void>();
+  const lending = Promise.withResolvers<void>();
+  let held = 0;
+  let sent = 0;
+  const open = gateWith({
+    vault: {
+      async lease() {
+        borrowing.resolve();
+        await lending.promise;
+        held++;
+        const lease = { credentialId: 'k', version: 1, secret: { token: 'abcdefgh' } };
+        return { ...lease, revoked: new AbortController().signal, release: () => void held-- };
+      },
+    },
+    upstream: {
+      async send({ signal }: { signal: AbortSignal }) {
+        signal.throwIfAborted();
+        sent++;
+        throw new Error('it was sent');
+      },
+    },
+  });
+  const egress = open('t');
+  const told = ask(egress);
   await borrowing.promise;
   await egress.close();
   lending.resolve();
-  expect(await told).toBe('refused');
+  expect(await told).toBe('limit');
   expect({ held, sent }).toEqual({ held: 0, sent: 0 });
+});
+
+test('bodies of one tenant that wait for approval leave room for those of another', async () => {
+  let waits = true;
+  const open = gateWith({ approvals: { ask: () => (waits ? new Promise(() => {}) : { id: 'apr_1' }) } }, true);
+  for (let run = 0; run < 10; run++) {
+    const egress = open('greedy');
+    for (let call = 0; call < 4; call++) void ask(egress);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  waits = false;
+  expect(await ask(open('modest'))).toBe('answered');
 });

@@ -183,6 +183,8 @@ async function send(response: RawExchange['response'], answer: StandInAnswer): P
   if (!isRaw) response.setHeader('content-type', 'application/json');
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
   const writable = response as ServerResponse;
+  // The head goes out before there is anything of the body.
+  if (isStream) writable.flushHeaders();
   if (isStream) await pipeline(body as AsyncIterable<Uint8Array>, writable).catch(() => writable.destroy());
   else writable.end(isRaw ? (body as string | Uint8Array | undefined) : JSON.stringify(body));
 }

@@ -17,7 +17,9 @@ told = []
 for one in input:
     try:
         args = {'url': one['url'], 'method': one.get('method', 'GET'), 'headers': one.get('headers', [])}
-        told.append(door.ask('fetch', args, one.get('body', '').encode())[0]['status'])
+        answer = door.ask('fetch', args, one.get('body', '').encode())[0]
+        told.append(answer['status'])
+        if 'body' in answer: door.ask('fetch.cancel', {'body': answer['body']})
     except Exception as error:
         told.append(type(error).__name__)
 told`;

@@ -101,6 +101,16 @@ describe('without a bound', () => {
     expect(findings[0]?.reason).toContain('match everything');
   });
 
+  test('what must be absent is no bound: everything else is free', () => {
+    const absent = { absent: true as const };
+    const findings = free(['files.delete'], { constraints: { nothing: absent, force: absent } });
+    expect(findings).toMatchObject([{ severity: 'error', operation: 'files.delete' }]);
+    expect(findings[0]?.reason).toContain('only say what must be absent');
+    expect(free(['files.delete'], { constraints: { file: { equals: 'F1' }, force: absent } })).toEqual([]);
+    const mixed = free(['files.delete'], { constraints: { file: { pattern: '.*' }, force: absent } });
+    expect(mixed[0]?.reason).toMatch(/match everything and the others only say what must be absent/);
+  });
+
   test('what is dangerous about the operation is said', () => {
     const dangerous = { ...operation('files.delete', 'delete'), danger: 'Deletes for everybody.' };
     const findings = found({
@@ -115,6 +125,18 @@ test('a constraint on a parameter that an operation does not have is named with 
   const grants = [grant('g', ['chat.postMessage', 'conversations.list'], { constraints: { text: { equals: 'hi' } } })];
   expect(found({ grants })).toMatchObject([
     { check: 'constraint_parameter', severity: 'warning', operation: 'conversations.list' },
+  ]);
+});
+
+test('a parameter that must be absent, and that no operation of the grant has, may be misspelt', () => {
+  const asked = (operations: string[], parameter: string) =>
+    found({
+      grants: [grant('g', operations, { constraints: { channel: { equals: 'C1' }, [parameter]: { absent: true } } })],
+    }).filter(({ check, reason }) => check === 'constraint_parameter' && reason.includes(` ${parameter} `));
+  expect(asked(['chat.postMessage'], 'text')).toEqual([]);
+  expect(asked(['chat.postMessage', 'conversations.list'], 'text')).toEqual([]);
+  expect(asked(['chat.postMessage'], 'tekst')).toMatchObject([
+    { severity: 'warning', operation: 'chat.postMessage', reason: expect.stringContaining('may keep nothing out') },
   ]);
 });
 

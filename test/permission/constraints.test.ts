@@ -85,6 +85,7 @@ test('narrower is what can be seen to be', () => {
     [{ oneOf: ['C1', 'C2'] }, { pattern: 'C[0-9]' }],
     [{ equals: 5 }, { pattern: '[0-9]' }],
     [{ pattern: 'C.' }, { pattern: 'C.' }],
+    [{ absent: true }, { absent: true }],
   ];
   for (const [inner, outer] of narrower) expect(isNarrowerConstraint(inner, outer)).toBe(true);
   const wider: [Constraint, Constraint][] = [
@@ -94,6 +95,10 @@ test('narrower is what can be seen to be', () => {
     [{ pattern: 'C1' }, { equals: 'C1' }],
     [{ pattern: 'C1' }, { pattern: 'C.' }],
     [{ oneOf: ['C1', 'D1'] }, { pattern: 'C[0-9]' }],
+    [{ absent: true }, { equals: '' }],
+    [{ absent: true }, { pattern: '.*' }],
+    [{ equals: '' }, { absent: true }],
+    [{ pattern: 'C.' }, { absent: true }],
   ];
   for (const [inner, outer] of wider) expect(isNarrowerConstraint(inner, outer)).toBe(false);
 });
@@ -101,6 +106,7 @@ test('narrower is what can be seen to be', () => {
 test('messages show what is demanded, bounded', () => {
   expect(describeConstraint('channel', { equals: 'C1' })).toBe('channel = "C1"');
   expect(describeConstraint('n', { oneOf: [1, 2, 3, 4, 5, 6, 7] })).toBe('n is one of 1, 2, 3, 4, 5 and 2 more');
+  expect(describeConstraint('in_trash', { absent: true })).toBe('in_trash is not given');
   expect(describeConstraint('channel', { pattern: 'C.+' })).toBe('channel matches "C.+"');
   expect(describeConstraint('channel', { pattern: 'a\nb' })).not.toContain('\n');
   expect(describeConstraint('x', { equals: 'y'.repeat(1000) }).length).toBeLessThan(120);

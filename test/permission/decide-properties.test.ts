@@ -17,6 +17,7 @@ const constraint: fc.Arbitrary<Constraint> = fc.oneof(
   scalar.map((equals) => ({ equals })),
   fc.array(scalar, { minLength: 1, maxLength: 3 }).map((oneOf) => ({ oneOf })),
   fc.constantFrom('C.', 'C1', '.*', '[0-9]').map((pattern) => ({ pattern })),
+  fc.constant({ absent: true as const }),
 );
 const names = fc.constantFrom('channel', 'text');
 const patterns = fc.constantFrom('*', 'a.*', 'a.x', '*.x', '*:read', 'a.*:write', 'b.y:send', 'b.*', 'a.x:read');
@@ -116,6 +117,7 @@ const narrowings: [string, (one: Grant, rest: { constraint: Constraint; time: st
     'a constraint of a parameter that calls have',
     (one, rest) => ({ ...one, constraints: { text: rest.constraint, ...one.constraints } }),
   ],
+  ['an absence', (one) => ({ ...one, constraints: { channel: { absent: true }, ...one.constraints } })],
   ['an earlier end', (one, rest) => ({ ...one, expiresAt: [one.expiresAt ?? rest.time, rest.time].sort()[0]! })],
   ['fewer calls', (one, rest) => ({ ...one, maxCalls: Math.min(one.maxCalls ?? rest.count, rest.count) })],
   ['an approval', (one) => ({ ...one, requiresApproval: true })],

@@ -35,7 +35,12 @@ describe('a grant', () => {
   test('keeps all that it says', async () => {
     const { permissions } = await setUp();
     const whole = {
-      constraints: { channel: { oneOf: ['C1', 2, true] }, text: { pattern: '[a-z]+' }, limit: { equals: 5 } },
+      constraints: {
+        channel: { oneOf: ['C1', 2, true] },
+        text: { pattern: '[a-z]+' },
+        limit: { equals: 5 },
+        all: { absent: true },
+      },
       maxCalls: 10,
       requiresApproval: true,
       as: 'user',
@@ -68,6 +73,8 @@ describe('a grant', () => {
     ['a constraint of nothing', input({ constraints: { a: {} } }), 'constraints.a'],
     ['a constraint of two kinds', input({ constraints: { a: { equals: 1, pattern: 'x' } } }), 'constraints.a'],
     ['a constraint of no kind', input({ constraints: { a: { like: 1 } } }), 'constraints.a'],
+    ['an absence that is none', input({ constraints: { a: { absent: false } } }), 'constraints.a.absent'],
+    ['an absence of two kinds', input({ constraints: { a: { absent: true, equals: 1 } } }), 'constraints.a'],
     ['a constraint on __proto__', input({ constraints: JSON.parse('{"__proto__":{"equals":1}}') }), 'constraints'],
     ['a value that is an object', input({ constraints: { a: { equals: {} } } }), 'constraints.a.equals'],
     ['a number that JSON cannot hold', input({ constraints: { a: { equals: 2 ** 53 } } }), 'constraints.a.equals'],

@@ -93,6 +93,7 @@ describe('grants over HTTP', () => {
       'constraints',
     ],
     ['a constraint of no kind', input({ constraints: { channel: { is: 'C1' } } }), 'constraints.channel'],
+    ['an absence that is none', input({ constraints: { channel: { absent: false } } }), 'constraints.channel'],
     ['a time without a zone', input({ expiresAt: '2027-01-01T00:00:00' }), 'expiresAt'],
     ['a pattern that is none', input({ constraints: { channel: { pattern: '(' } } }), 'constraints.channel.pattern'],
   ])('are refused with %s', async (_, body, field) => {
@@ -104,6 +105,12 @@ describe('grants over HTTP', () => {
       field,
     });
     expect((await call('GET', grants)).json.items).toEqual([]);
+  });
+
+  test('may say that a parameter must be absent', async () => {
+    const { call } = await serve();
+    const constraints = { as_user: { absent: true } };
+    expect(await call('POST', grants, input({ constraints }))).toMatchObject({ status: 201, json: { constraints } });
   });
 
   test('belong to an agent that exists', async () => {

@@ -219,7 +219,8 @@ describe('a source that fails', () => {
 
 test('half a setting of the backend is refused', () => {
   const clock = manualClock();
-  const none = { vaultToken: undefined, vaultRoleId: undefined, vaultSecretId: undefined, vaultMount: 'secret' };
+  const unset = { vaultToken: undefined, vaultRoleId: undefined, vaultSecretId: undefined, vaultMount: 'secret' };
+  const none = { ...unset, awsRegion: undefined, awsSecretsPrefix: undefined };
   const at = { ...none, vaultAddress: 'https://vault.example.com' };
   expect(openBackends({ ...none, vaultAddress: undefined }, clock)).toEqual({});
   expect(Object.keys(openBackends({ ...at, vaultToken: 'x' }, clock))).toEqual(['hashicorp']);

@@ -108,7 +108,7 @@ describe('credentials', () => {
       [{ ...input, agent: 'nobody' }, ['agent']],
       [{ ...input, connector: 'nowhere' }, ['connector']],
       [{ ...input, token: 'a-secret' }, ['token']],
-      [{ ...input, source: { kind: 'vault' } }, ['source.kind']],
+      [{ ...input, source: { kind: 'vault', path: 'x' } }, ['source.kind']],
       [{ ...input, secret: undefined, source: { kind: 'hashicorp', path: 'x', token: 'a-secret' } }, ['source.token']],
       [[], ['body']],
     ];

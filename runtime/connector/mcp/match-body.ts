@@ -4,6 +4,8 @@ import { readStrictJson } from '../../permission/strict-json.ts';
 import type { Operation, OperationMatch } from '../connector.ts';
 import { isObject } from './exchange.ts';
 
+/** Bytes above which a message is not read: parsing holds up the event loop, some ten milliseconds for as many. */
+const MAXIMUM_MESSAGE = 1024 * 1024;
 const messageKeys = new Set(['jsonrpc', 'id', 'method', 'params']);
 const callKeys = new Set(['name', 'arguments', '_meta', 'task', 'inputResponses', 'requestState']);
 
@@ -21,6 +23,7 @@ export function compileRpc(
   }
 
   return (body, headers = []) => {
+    if (body.length > MAXIMUM_MESSAGE) return ambiguous(`the message is over ${MAXIMUM_MESSAGE} bytes`);
     const read = readStrictJson(body);
     if ('unreadable' in read) return ambiguous(read.unreadable);
     const { value } = read;

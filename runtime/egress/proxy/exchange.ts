@@ -48,6 +48,11 @@ export async function exchange(
   const body = await readBody(request, options);
   if ('broken' in body) return void response.destroy();
   if ('tooLarge' in body) return refuse(request, response, tooLarge(body.tooLarge));
+  // It may have gone before anybody listened: its call must not be made for nobody.
+  if (gone.signal.aborted || request.socket.destroyed) {
+    room.give(body.bytes.length);
+    return void response.destroy();
+  }
   let answer: EgressResponse;
   try {
     const url = `https://${authorityOf(destination)}${path}`;

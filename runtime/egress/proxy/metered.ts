@@ -20,9 +20,11 @@ const RECORD_HEAD = 5;
 /** `pace` counts bytes. What is written is not metered: it comes from a service, through bounds of its own. */
 export function metered(socket: Duplex, pace: Pace): Metered {
   let countIn: (chunk: Buffer) => number = () => 1;
+  /** Set while it is not its turn. */
   let cancel: (() => void) | undefined;
   let isWanted = false;
   let isOver = false;
+  let isTold = false;
   /** What came and waits for its turn. */
   let rest: Buffer | undefined;
 
@@ -47,39 +49,40 @@ export function metered(socket: Duplex, pace: Pace): Metered {
   socket.on('data', handOn);
   socket.once('end', () => {
     isOver = true;
-    if (rest === undefined) stream.push(null);
+    if (cancel === undefined) goOn();
   });
   // Nobody is left to be answered.
   socket.once('close', () => stream.destroy());
 
   function handOn(chunk: Buffer): void {
+    socket.pause();
+    cancel = () => {};
+    isWanted = false;
     const part = chunk.subarray(0, TURN);
     rest = chunk.length > TURN ? chunk.subarray(TURN) : undefined;
-    isWanted = stream.push(part);
+    isWanted = stream.push(part) || isWanted;
     // Afterwards: whoever read it may have found that it costs more.
     const ms = pace(part.length + PIECE_COST * countIn(part));
     if (stream.destroyed) return;
-    if (ms >= 1) goOnIn(ms);
-    else if (rest !== undefined) goOnNext();
-    if (cancel !== undefined || !isWanted) socket.pause();
-  }
-
-  function goOnIn(ms: number): void {
-    const timer = setTimeout(goOn, ms);
-    cancel = () => clearTimeout(timer);
-  }
-
-  function goOnNext(): void {
-    const turn = setImmediate(goOn);
-    cancel = () => clearImmediate(turn);
+    if (ms >= 1) {
+      const timer = setTimeout(goOn, ms);
+      cancel = () => clearTimeout(timer);
+    } else if (rest !== undefined) {
+      const turn = setImmediate(goOn);
+      cancel = () => clearImmediate(turn);
+    } else goOn();
   }
 
   function goOn(): void {
     cancel = undefined;
-    if (!isWanted) return;
-    if (rest !== undefined) handOn(rest);
-    else if (isOver) stream.push(null);
-    else socket.resume();
+    if (rest !== undefined) {
+      if (isWanted) handOn(rest);
+    } else if (!isOver) {
+      if (isWanted) socket.resume();
+    } else if (!isTold) {
+      isTold = true;
+      stream.push(null);
+    }
   }
 
   return {

@@ -1,5 +1,5 @@
 /** What a guest's client is told when a call does not happen: JSON, and the same in the reason phrase. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DenyReason } from '../../permission/grant.ts';
 import type { LimitName } from '../../sandbox/limits.ts';
 import { EgressError } from '../egress.ts';
@@ -43,14 +43,32 @@ const MAX_PHRASE = 400;
  */
 const phrase = ({ message }: Refusal): string => message.replaceAll(/[^\x20-\x7e]/g, ' ').slice(0, MAX_PHRASE);
 
-function bodyOf({ status: _, ...error }: Refusal): Buffer {
-  return Buffer.from(`${JSON.stringify({ error })}\n`);
+interface Body {
+  type: string;
+  bytes: Buffer;
 }
 
-function headersOf(refusal: Refusal, body: Buffer): [string, string][] {
+function bodyOf({ status: _, ...error }: Refusal): Body {
+  return { type: 'application/json', bytes: Buffer.from(`${JSON.stringify({ error })}\n`) };
+}
+
+/** As S3 writes its errors: its clients read no JSON, and would show a fault of the parser instead of the reason. */
+function xmlBodyOf({ name, message, reason }: Refusal): Body {
+  const text = message.replaceAll(/[&<>]|[^\x20-\x7e]/g, (char) =>
+    /[&<>]/.test(char) ? `&#${char.charCodeAt(0)};` : ' ',
+  );
+  const error = `<Error><Code>${name}</Code><Message>${text}</Message><Reason>${reason}</Reason></Error>`;
+  return { type: 'application/xml', bytes: Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>\n${error}\n`) };
+}
+
+/** A client of S3 signs even what the gate signs anew. */
+const isOfS3 = ({ headers }: IncomingMessage) =>
+  /^AWS4-[^ ]+ +Credential=[^ ,]*\/s3\/aws4_request/.test(headers.authorization ?? '');
+
+function headersOf(refusal: Refusal, { type, bytes }: Body): [string, string][] {
   return [
-    ['content-type', 'application/json'],
-    ['content-length', String(body.length)],
+    ['content-type', type],
+    ['content-length', String(bytes.length)],
     ['cordon-egress', refusal.status === 502 ? 'failed' : 'refused'],
     ...(refusal.status === 407 ? [['proxy-authenticate', 'Cordon'] as [string, string]] : []),
   ];
@@ -58,13 +76,13 @@ function headersOf(refusal: Refusal, body: Buffer): [string, string][] {
 
 /** Writes it whole; the caller ends the response. `isLast`: the connection is closed afterwards. */
 export function writeRefusal(response: ServerResponse, refusal: Refusal, isLast: boolean): void {
-  const body = bodyOf(refusal);
+  const body = isOfS3(response.req) ? xmlBodyOf(refusal) : bodyOf(refusal);
   response.sendDate = false;
   response.writeHead(refusal.status, phrase(refusal), [
     ...headersOf(refusal, body).flat(),
     ...(isLast ? ['connection', 'close'] : []),
   ]);
-  response.write(body);
+  response.write(body.bytes);
 }
 
 /** The same for a connection that is no longer a server's of node:http. */
@@ -72,5 +90,5 @@ export function refusalBytes(refusal: Refusal): Buffer {
   const body = bodyOf(refusal);
   const headers = [...headersOf(refusal, body), ['connection', 'close'] as const];
   const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return Buffer.concat([Buffer.from(`HTTP/1.1 ${refusal.status} ${phrase(refusal)}\r\n${head}\r\n`), body]);
+  return Buffer.concat([Buffer.from(`HTTP/1.1 ${refusal.status} ${phrase(refusal)}\r\n${head}\r\n`), body.bytes]);
 }

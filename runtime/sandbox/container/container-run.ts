@@ -68,6 +68,8 @@ export function runInContainer(program: Program, host: GuestHost, { container, e
   function stop(next: StopCause): void {
     if (cause || isOver) return;
     cause = next;
+    // Whatever the guest still does, it calls nobody any more.
+    wayOut.close();
     door.stop();
     grace = setTimeout(() => void finish(() => next), STOP_GRACE_MS);
   }

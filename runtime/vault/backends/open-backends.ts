@@ -1,5 +1,6 @@
 /** The backends that an operator has set up. */
 import type { Clock } from '../../clock.ts';
+import { createAwsSecretsManager } from './aws-secrets-manager.ts';
 import type { Backends } from './backend.ts';
 import { createHashicorp } from './hashicorp.ts';
 
@@ -10,10 +11,17 @@ export interface BackendSettings {
   vaultToken: string | undefined;
   vaultRoleId: string | undefined;
   vaultSecretId: string | undefined;
+  /** CORDON_AWS_REGION; undefined: AWS Secrets Manager is not set up. */
+  awsRegion: string | undefined;
+  awsSecretsPrefix: string | undefined;
 }
 
 /** Errors: Error when the settings say half of it. */
 export function openBackends(settings: BackendSettings, clock: Clock): Backends {
+  return { ...openHashicorp(settings, clock), ...openAws(settings) };
+}
+
+function openHashicorp(settings: BackendSettings, clock: Clock): Backends {
   const { vaultAddress: address, vaultMount: mount, vaultToken: token } = settings;
   const { vaultRoleId: roleId, vaultSecretId: secretId } = settings;
   if (address === undefined) return {};
@@ -24,4 +32,10 @@ export function openBackends(settings: BackendSettings, clock: Clock): Backends 
   throw new Error(
     'CORDON_VAULT_ADDR needs either CORDON_VAULT_TOKEN, or CORDON_VAULT_ROLE_ID and CORDON_VAULT_SECRET_ID',
   );
+}
+
+function openAws({ awsRegion: region, awsSecretsPrefix: prefix }: BackendSettings): Backends {
+  if (region !== undefined) return { aws_secrets_manager: createAwsSecretsManager({ region, prefix }) };
+  if (prefix === undefined) return {};
+  throw new Error('CORDON_AWS_SECRETS_PREFIX needs CORDON_AWS_REGION');
 }

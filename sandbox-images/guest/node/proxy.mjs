@@ -1,6 +1,8 @@
 // The way out of a run: fetch, node:http and node:https go through the proxy that the environment names. Node.js does that
 // by itself where NODE_USE_ENV_PROXY is set, for 20 ms and 19 MB in each process, whether it calls anything or not: here
 // it is done when it is first needed, and only set for processes that the program starts.
+import { sources } from '../../../runtime/sandbox/isolate/guest/prelude/stack.js';
+
 const { env } = process;
 const isOffered = env.HTTPS_PROXY !== undefined;
 const ownFetch = globalThis.fetch;
@@ -36,6 +38,8 @@ function useProxy() {
   http.setGlobalProxyFromEnv(env);
   for (const module of [http, https]) module.Agent = withProxy(module.Agent);
   modules.syncBuiltinESMExports();
+  // Agents of other packages (agent-base) look for this file in `error.stack` to know what they are asked for.
+  sources.set('node:https', true);
 }
 
 /** Clients of services make agents of their own, and know of no proxy. One of another class knows what it does. */

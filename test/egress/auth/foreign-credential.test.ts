@@ -1,13 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Operation } from '../../../runtime/connector/connector.ts';
 import { refuseForeignCredential, refuseForeignFields } from '../../../runtime/egress/auth/foreign-credential.ts';
 import { EgressError } from '../../../runtime/egress/egress.ts';
 import type { Json } from '../../../runtime/json.ts';
+import { operation } from '../../connector/operation.ts';
 import { connectorWith } from './call.ts';
 
 const bearer = connectorWith({ type: 'bearer' });
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const plain = new URL('https://api.example.com/v1/items');
+const operationWith = (name: string, place: 'header' | 'query' | 'body', more: Partial<Operation> = {}) =>
+  operation('GET', '/v1/items', 'items', { parameters: [{ name, in: place }], ...more });
 
 function refusal(act: () => unknown): EgressError {
   try {
@@ -59,10 +63,10 @@ describe("a guest's own credential", () => {
   });
 
   it('is refused in the header of the scheme, in any case', () => {
-    const connector = connectorWith({ type: 'header', name: 'X-Service-Pass' });
-    const error = refusal(() => refuseForeignCredential(connector, [['x-service-pass', 'own']], plain));
+    const connector = connectorWith({ type: 'header', name: 'X-Service-Door' });
+    const error = refusal(() => refuseForeignCredential(connector, [['x-service-door', 'own']], plain));
     expect(error.reason).toBe('invalid_request');
-    expect(refuseForeignCredential(bearer, [['x-service-pass', 'own']], plain).headers).toHaveLength(1);
+    expect(refuseForeignCredential(bearer, [['x-service-door', 'own']], plain).headers).toHaveLength(1);
   });
 
   it.each([
@@ -102,8 +106,10 @@ describe("a guest's own credential", () => {
   it('is refused in the places that a connector names besides', () => {
     const connector = connectorWith({ type: 'bearer' }, { foreignCredentialFields: ['token'] });
     const url = new URL('?token=xoxb-own', plain);
-    expect(refusal(() => refuseForeignCredential(connector, [], url)).reason).toBe('invalid_request');
-    expect(refuseForeignCredential(bearer, [], url).url).toBe(url);
+    // Also where an operation lists it.
+    const operation = operationWith('token', 'query');
+    expect(refusal(() => refuseForeignCredential(connector, [], url, { operation })).reason).toBe('invalid_request');
+    expect(refuseForeignCredential(bearer, [], url, { operation }).url).toBe(url);
 
     const body = (found: Json[], unreadable?: string) => ({
       values: (name: string) =>
@@ -164,7 +170,14 @@ describe('the placeholder', () => {
   });
 
   it('leaves a query without credentials as it was written', () => {
-    for (const query of ['', '?', '?&&', '?a=+%20&b=%C3%A4&=x&a=2', '?tokens=3&pageToken=x&key=y', '?q=access_token=1'])
+    for (const query of [
+      '',
+      '?',
+      '?&&',
+      '?a=+%20&b=%C3%A4&=x&a=2',
+      '?tokens=3&pageToken=x&keys=y',
+      '?q=access_token=1',
+    ])
       expect(refuseForeignCredential(bearer, [], new URL(query, plain)).url.href).toBe(new URL(query, plain).href);
   });
 });
