@@ -73,14 +73,8 @@ export function judge(
     if (match.kind === 'none') continue;
     if (match.kind === 'in_body') continue;
     const { operation, pathParameters } = match;
-    const why = misleading(operation, request);
-    if (why !== undefined)
-      return refused('ambiguous', `${why}; what can be read in two ways is refused`, {
-        connector: compiled.connector.id,
-        operation,
-      });
     const parameters = readParameters(operation, url, pathParameters, request.headers, request.body);
-    refuseForeignFields(compiled.connector, parameters);
+    if (!operation.rawBody) refuseForeignFields(compiled.connector, parameters);
     found.push({ compiled, operation, parameters });
   }
   const [first] = found;
@@ -91,6 +85,16 @@ export function judge(
   }
 
   const decisions = found.map((candidate) => ({ candidate, decision: decided(agent, candidate, circumstances) }));
+  // After the decisions: only for who has a grant is a large body looked through.
+  for (const { candidate, decision } of decisions) {
+    const { compiled, operation } = candidate;
+    const why = decision.allowed ? misleading(operation, request) : undefined;
+    if (why !== undefined)
+      return refused('ambiguous', `${why}; what can be read in two ways is refused`, {
+        connector: compiled.connector.id,
+        operation,
+      });
+  }
   const allowed = decisions.flatMap(({ candidate, decision }) =>
     decision.allowed ? [{ compiled: candidate.compiled, operation: candidate.operation, grant: decision.grant }] : [],
   );

@@ -92,38 +92,3 @@ export function undoEscapes(
     },
   };
 }
-
-/**
- * Reads `wanted` from `at` on, each byte as it is or escaped. The end of it in `given`; -1 when something else stands there;
- * the length of `given` plus one when that ends first.
- */
-export function readEscaped(given: Uint8Array, at: number, wanted: Uint8Array, isLast: boolean): number {
-  const scratch = new Uint8Array(4);
-  const open = isLast ? -1 : given.length + 1;
-  const read = (place: number, index: number): number => {
-    let [here, next] = [place, index];
-    while (next < wanted.length) {
-      if (here >= given.length) return open;
-      const byte = given[here] as number;
-      if (byte === wanted[next]) {
-        if (!isIntroducer(byte)) {
-          here++;
-          next++;
-          continue;
-        }
-        const plainly = read(here + 1, next + 1);
-        if (plainly >= 0) return plainly;
-      }
-      if (!isIntroducer(byte)) return -1;
-      const found = readEscape(given, here);
-      if (isCut(found)) return open;
-      const length = lengthOf(found);
-      if (length === 0) return -1;
-      const size = writeEscape(found, scratch, 0);
-      for (let more = 0; more < size; more++) if (scratch[more] !== wanted[next++]) return -1;
-      here += length;
-    }
-    return here;
-  };
-  return read(at, 0);
-}

@@ -58,13 +58,14 @@ export interface UpstreamOptions {
   connections?: number;
   /** A connection without request is dropped; services drop theirs without a word after 10 s and more. Default: 8 s. */
   keepAliveMs?: number;
-  /** Default: 1,000; the one unused for longest gives way. */
+  /** Default: 1,000, a quarter of them for one tenant at most; the one unused for longest gives way. */
   maxPools?: number;
   /** Calls that wait for a connection to one origin; more are refused. Default: 256. */
   maxWaiting?: number;
 }
 
 interface Held {
+  tenant: string;
   pool: Pool;
   inFlight: number;
   /** Without a connection yet; those that were given up too, while undici still holds them. */
@@ -83,6 +84,7 @@ export function createUpstream(options: UpstreamOptions = {}): Upstream {
   } = options;
   const { maxHeaderBytes = 32 * 1024, connections = 32, keepAliveMs = 8000 } = options;
   const resolver = createResolver(lookup, { timeoutMs: connectMs });
+  const share = Math.max(1, Math.floor(maxPools / 4));
   const held = new Map<string, Held>();
   let isClosed = false;
 
@@ -105,7 +107,7 @@ export function createUpstream(options: UpstreamOptions = {}): Upstream {
     const key = `${tenant}\n${connector}\n${url.origin}\n${way}`;
     const kept = held.get(key);
     if (kept) return kept;
-    makeRoom();
+    makeRoom(tenant, url.host);
     const pool = new Pool(url.origin, {
       connect: connectorFor(url, connectTo, resolver, connectMs),
       connections,
@@ -118,16 +120,29 @@ export function createUpstream(options: UpstreamOptions = {}): Upstream {
       maxHeaderSize: maxHeaderBytes,
       useMilo: false,
     });
-    const made = { pool, inFlight: 0, waiting: 0, usedAt: 0 };
+    const made = { tenant, pool, inFlight: 0, waiting: 0, usedAt: 0 };
     held.set(key, made);
     return made;
   }
 
-  function makeRoom(): void {
-    if (held.size < maxPools) return;
-    const [oldest] = [...held].filter(([, { inFlight }]) => inFlight === 0).sort(([, a], [, b]) => a.usedAt - b.usedAt);
-    if (!oldest) throw new EgressError('limit', 'calls to too many services are under way');
-    drop(oldest[0]);
+  /** A tenant at its share gives way to itself alone: no tenant keeps the others from new services. */
+  function makeRoom(tenant: string, host: string): void {
+    const own = [...held].filter(([, one]) => one.tenant === tenant);
+    if (own.length >= share) {
+      if (dropOldest(own)) return;
+      throw new EgressError(
+        'limit',
+        `${host} cannot be called now: calls of this tenant to ${own.length} services are under way, as many as it may have`,
+      );
+    }
+    if (held.size < maxPools || dropOldest([...held])) return;
+    throw new EgressError('limit', `${host} cannot be called now: calls to too many services are under way`);
+  }
+
+  function dropOldest(some: readonly [string, Held][]): boolean {
+    const [oldest] = some.filter(([, { inFlight }]) => inFlight === 0).sort(([, a], [, b]) => a.usedAt - b.usedAt);
+    if (oldest) drop(oldest[0]);
+    return oldest !== undefined;
   }
 
   return {

@@ -4,6 +4,7 @@ import { CordonError, notFound } from '../errors.ts';
 import type { Owner } from '../sandbox/driver.ts';
 import type { Transaction } from '../store/store.ts';
 import type { Grant, Policy } from './grant.ts';
+import type { GrantTerms } from './grant-input.ts';
 import {
   pinOperations,
   putInForce,
@@ -13,8 +14,7 @@ import {
   type StoredGrant,
   toGrant,
 } from './grant-records.ts';
-import type { GrantTerms } from './grant-input.ts';
-import { operationsOf } from './operation-pattern.ts';
+import { operationsOf, patternTable } from './operation-pattern.ts';
 import { readCount } from './use.ts';
 
 /** Operations that the grants of an agent name together: what is pinned at once, and kept in memory with the policy. */
@@ -25,20 +25,45 @@ export interface Activated {
   replaced: string[];
 }
 
+/** What patterns name of one connector's operations. */
+export interface NamedOperations {
+  of(patterns: readonly string[]): Operation[];
+}
+
+/** Works out what these wildcards name, a step for each: an activation holds up the store and has no time for it. */
+export function* nameOperations(
+  wildcards: ReadonlySet<string>,
+  { operations }: Connector,
+): Generator<void, NamedOperations> {
+  const named = new Map<string, ReadonlySet<Operation>>();
+  for (const text of wildcards) {
+    named.set(text, new Set(operationsOf([text], operations)));
+    yield;
+  }
+  return {
+    of(patterns) {
+      const known = patterns.flatMap((text) => named.get(text) ?? []);
+      // Exact names, and the patterns of a grant that was changed meanwhile.
+      const table = patternTable([patterns.filter((text) => !named.has(text))], (others) => others);
+      return operations.filter((one) => known.some((some) => some.has(one)) || table.of(one).length > 0);
+    },
+  };
+}
+
 /** Errors: CordonError `not_found` when there is no such agent (its records are the agents' own). */
 export function requireAgentIn(tx: Transaction, { tenant, agent }: Owner): void {
   if (!tx.get(['agent', tenant, agent])) throw notFound(`Agent ${agent}`);
 }
 
 /**
- * `connectors`: those of the grants, undefined where one is gone. Undefined when a grant names one that is not among
+ * `connectors`: the operations of those of the grants, undefined where one is gone. Undefined when a grant names one that is not among
  * them: it came in between. Errors: CordonError `conflict` when the pending grants are not those of `judged`,
  * `quota_exceeded` when the grants name too many operations.
  */
 export function activateIn(
   tx: Transaction,
   owner: Owner,
-  connectors: ReadonlyMap<string, Connector | undefined>,
+  connectors: ReadonlyMap<string, NamedOperations | undefined>,
   nowMs: number,
   judged: Policy | undefined,
 ): Activated | undefined {
@@ -69,14 +94,14 @@ export function activateIn(
 /** By connector, each once however many grants name it. */
 function operationsNamed(
   inForce: readonly GrantTerms[],
-  connectors: ReadonlyMap<string, Connector | undefined>,
+  connectors: ReadonlyMap<string, NamedOperations | undefined>,
   { agent }: Owner,
 ): Map<string, Operation[]> {
   const named = new Map<string, Operation[]>();
   let used = 0;
   for (const [id, terms] of Map.groupBy(inForce, ({ connector }) => connector)) {
     const patterns = terms.flatMap(({ operations }) => operations);
-    const operations = operationsOf(patterns, connectors.get(id)?.operations ?? []);
+    const operations = connectors.get(id)?.of(patterns) ?? [];
     used += operations.length;
     named.set(id, operations);
   }

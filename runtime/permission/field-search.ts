@@ -29,6 +29,8 @@ const letterU = 0x75;
 const MAXIMUM_NAME = 200;
 /** A form with more names to look at closely is not looked through, and counts as one that might have it. */
 const MAXIMUM_CLOSE = 20_000;
+/** Bytes to look at one by one before what comes next is searched for at once. */
+const STRIDE = 64;
 /** Bytes of \uXXXX. */
 const ESCAPE = 6;
 
@@ -72,8 +74,15 @@ export function createFieldSearch(names: readonly string[]): FieldSearch {
     inJson(body) {
       const scratch = new Uint8Array(longest);
       const { length } = body;
+      let last = 0;
       for (let at = 0; at < length; at++) {
-        if (body[at] !== quote || endings[body[at - 1] ?? 0] === 0) continue;
+        if (body[at] !== quote) {
+          if (at - last < STRIDE) continue;
+          at = body.indexOf(quote, at);
+          if (at < 0) break;
+        }
+        last = at;
+        if (endings[body[at - 1] ?? 0] === 0) continue;
         const after = blanksAfter(body, at + 1);
         if (body[after] === colon && isKey(body, at, scratch)) return true;
         // Blanks are passed over once.
@@ -84,8 +93,15 @@ export function createFieldSearch(names: readonly string[]): FieldSearch {
 
     inParts(body) {
       const { length } = body;
+      let last = 0;
       for (let at = 0; at < length; at++) {
-        if (body[at] !== equals || partEndings[body[at - 1] ?? 0] === 0) continue;
+        if (body[at] !== equals) {
+          if (at - last < STRIDE) continue;
+          at = body.indexOf(equals, at);
+          if (at < 0) break;
+        }
+        last = at;
+        if (partEndings[body[at - 1] ?? 0] === 0) continue;
         let end = at;
         while (end > 0 && isBlank(body[end - 1] as number)) end--;
         if (!isWritten(body, end - partName.length, partName)) continue;

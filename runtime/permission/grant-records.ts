@@ -57,11 +57,7 @@ export function putInForce(tx: Transaction, owner: Owner, id: string, grant: Sto
 }
 
 /** An activation has seen these operations as they are, by connector, and no others. */
-export function pinOperations(
-  tx: Transaction,
-  owner: Owner,
-  seen: ReadonlyMap<string, readonly Operation[]>,
-): void {
+export function pinOperations(tx: Transaction, owner: Owner, seen: ReadonlyMap<string, readonly Operation[]>): void {
   for (const { key } of tx.range({ prefix: seenOf(owner) })) if (!seen.has(String(key[3]))) tx.delete(key);
   for (const [connector, operations] of seen) tx.put([...seenOf(owner), connector], operations.map(operationKey));
 }

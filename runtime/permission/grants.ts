@@ -9,7 +9,7 @@ import type { Owner } from '../sandbox/driver.ts';
 import { readPage } from '../store/page.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import { requireAgentIn } from './activation.ts';
-import { checkGrantInput, checkGrantTerms, type GrantTerms } from './grant-input.ts';
+import { checkGrantTerms, type GrantTerms, grantInputInSteps } from './grant-input.ts';
 import {
   grantsOf,
   isGrantId,
@@ -20,10 +20,14 @@ import {
   type StoredGrant,
   toGrant,
 } from './grant-records.ts';
+import { withPauses } from './in-steps.ts';
 import { isNarrower } from './narrower.ts';
+import { isWildcard } from './operation-pattern.ts';
 import type { ChangedBy, Permissions } from './permissions.ts';
 
 export const maximumGrants = 200;
+/** Patterns with `*` of all grants of an agent: each is tried against each operation of its connector. */
+export const maximumWildcards = 200;
 
 export interface GrantsDeps {
   store: Store;
@@ -39,7 +43,7 @@ export function createGrants({ store, clock, audit, connector }: GrantsDeps): Gr
   const check = async (owner: Owner, input: unknown): Promise<GrantTerms> => {
     const now = clock.now();
     const { connector: id } = checkGrantTerms(input, now);
-    return checkGrantInput(input, await connector(owner.tenant, id), now);
+    return withPauses(grantInputInSteps(input, await connector(owner.tenant, id), now));
   };
 
   const tell = (tx: Transaction, { tenant, agent }: Owner, by: ChangedBy, detail: JsonObject) =>
@@ -59,6 +63,7 @@ export function createGrants({ store, clock, audit, connector }: GrantsDeps): Gr
       throw new CordonError('quota_exceeded', `Agent ${owner.agent} has ${used} grants, and may have no more`, {
         quota: { name: 'grants', limit: maximumGrants, used },
       });
+    checkWildcards(tx, owner, terms);
     const createdMs = clock.now();
     const grant: StoredGrant = { terms, status: 'pending', createdMs, ...(replaces === undefined ? {} : { replaces }) };
     return put(tx, owner, by, 'create', newId('grt', createdMs), grant);
@@ -91,9 +96,15 @@ export function createGrants({ store, clock, audit, connector }: GrantsDeps): Gr
       const terms = await check(owner, input);
       return store.transaction((tx) => {
         const before = requireGrant(tx, owner, id);
-        if (before.status === 'pending') return put(tx, owner, by, 'change', id, { ...before, terms });
+        if (before.status === 'pending') {
+          checkWildcards(tx, owner, terms, id);
+          return put(tx, owner, by, 'change', id, { ...before, terms });
+        }
         removeReplacements(tx, owner, id);
-        if (isNarrower(terms, before.terms)) return put(tx, owner, by, 'narrow', id, { ...before, terms });
+        if (isNarrower(terms, before.terms)) {
+          checkWildcards(tx, owner, terms, id);
+          return put(tx, owner, by, 'narrow', id, { ...before, terms });
+        }
         return putNew(tx, owner, by, terms, id);
       });
     },
@@ -121,6 +132,21 @@ function requireGrant(tx: Transaction, owner: Owner, id: string): StoredGrant {
   const found = isGrantId(id) ? readGrant(tx, owner, id) : undefined;
   if (!found) throw notFound('This grant');
   return found;
+}
+
+/** `inPlaceOf`: a grant that these terms take the place of at once. Errors: CordonError `quota_exceeded`. */
+function checkWildcards(tx: Transaction, owner: Owner, terms: GrantTerms, inPlaceOf?: string): void {
+  const wildcardsIn = ({ operations }: GrantTerms) => operations.filter(isWildcard).length;
+  const added = wildcardsIn(terms);
+  if (added === 0) return;
+  let used = 0;
+  for (const [id, grant] of readGrants(tx, owner)) if (id !== inPlaceOf) used += wildcardsIn(grant.terms);
+  if (used + added <= maximumWildcards) return;
+  const message = `${added} patterns with * and ${used} in other grants are more than an agent may have`;
+  throw new CordonError('quota_exceeded', `The grants of agent ${owner.agent} have too many patterns with *`, {
+    quota: { name: 'wildcards', limit: maximumWildcards, used },
+    errors: [{ field: 'operations', message }],
+  });
 }
 
 /** Those that wait to take the place of a grant. */

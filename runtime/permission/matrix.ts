@@ -1,7 +1,8 @@
 /** Granted versus used, for people: agent x connector x operation. */
 import type { Connector, Effect } from '../connector/connector.ts';
 import type { Grant } from './grant.ts';
-import { matchesOperation, parsePattern } from './operation-pattern.ts';
+import { atOnce } from './in-steps.ts';
+import { patternTable } from './operation-pattern.ts';
 import { compareAge, type EffectivePolicy } from './policy.ts';
 import type { OperationUse } from './use.ts';
 
@@ -42,42 +43,54 @@ export interface MatrixFacts {
   used(grantId: string): number;
 }
 
-export function permissionMatrix({ policy, connectors, use, nowMs, used }: MatrixFacts): PermissionMatrix {
-  const uses = new Map(use.map((one) => [`${one.connector} ${one.operation}`, one]));
-  const isOver = ({ id, expiresAt, maxCalls }: Grant) =>
-    (expiresAt !== undefined && Date.parse(expiresAt) <= nowMs) || (maxCalls !== undefined && used(id) >= maxCalls);
+/** Operations of one step: some milliseconds, where an agent has as many wildcards as it may have. */
+const STEP = 200;
 
-  const inspect = (connector: Connector): MatrixOperation[] => {
-    const grants = [...policy.grants, ...policy.pending]
-      .filter((grant) => grant.connector === connector.id)
-      .sort(compareAge)
-      .map((grant) => ({ grant, isOver: isOver(grant), patterns: grant.operations.map(parsePattern) }));
-    return connector.operations.map((operation) => {
-      const naming = grants.filter(({ patterns }) => patterns.some((pattern) => matchesOperation(pattern, operation)));
-      const covering = policy.status === 'draft' ? [] : policy.grantsFor(connector.id, operation);
-      const isInForce = covering.some(({ grant }) => !isOver(grant));
-      const { count = 0, lastAt } = uses.get(`${connector.id} ${operation.name}`) ?? {};
-      return {
+/** All at once. */
+export const permissionMatrix = (facts: MatrixFacts): PermissionMatrix => atOnce(matrixInSteps(facts));
+
+/** The same, with steps. */
+export function* matrixInSteps(facts: MatrixFacts): Generator<void, PermissionMatrix> {
+  const { policy, connectors } = facts;
+  const isOver = ({ id, expiresAt, maxCalls }: Grant) =>
+    (expiresAt !== undefined && Date.parse(expiresAt) <= facts.nowMs) ||
+    (maxCalls !== undefined && facts.used(id) >= maxCalls);
+  const judged = (grant: Grant, isInForce: boolean): JudgedGrant => ({ grant, isInForce, isOver: isOver(grant) });
+  const grants = [
+    ...policy.grants.map((grant) => judged(grant, policy.status === 'active')),
+    ...policy.pending.map((grant) => judged(grant, false)),
+  ].sort((one, other) => compareAge(one.grant, other.grant));
+  const uses = new Map(facts.use.map((one) => [`${one.connector} ${one.operation}`, one]));
+
+  const rows: MatrixConnector[] = [];
+  const byConnector = Map.groupBy(grants, ({ grant }) => grant.connector);
+  for (const id of [...byConnector.keys()].sort()) {
+    const connector = connectors.get(id);
+    const table = patternTable(byConnector.get(id) ?? [], ({ grant }) => grant.operations);
+    const operations: MatrixOperation[] = [];
+    for (const [at, operation] of (connector?.operations ?? []).entries()) {
+      if (at % STEP === STEP - 1) yield;
+      const naming = table.of(operation);
+      const isOpen = naming.some((one) => one.isInForce && !one.isOver) && policy.hasSeen(id, operation);
+      const { count = 0, lastAt } = uses.get(`${id} ${operation.name}`) ?? {};
+      operations.push({
         operation: operation.name,
         effect: operation.effect,
-        granted: isInForce ? 'in_force' : naming.some((one) => !one.isOver) ? 'pending' : 'no',
+        granted: isOpen ? 'in_force' : naming.some((one) => !one.isOver) ? 'pending' : 'no',
         grants: naming.map(({ grant }) => grant.id),
         count,
         ...(lastAt === undefined ? {} : { lastAt }),
         neverUsed: count === 0,
-      };
-    });
-  };
+      });
+    }
+    rows.push(connector ? { connector: id, operations } : { connector: id, missing: true, operations });
+    yield;
+  }
+  return { agent: policy.agent, status: policy.status, connectors: rows };
+}
 
-  const named = new Set([...policy.grants, ...policy.pending].map(({ connector }) => connector));
-  return {
-    agent: policy.agent,
-    status: policy.status,
-    connectors: [...named].sort().map((id) => {
-      const connector = connectors.get(id);
-      return connector
-        ? { connector: id, operations: inspect(connector) }
-        : { connector: id, missing: true, operations: [] };
-    }),
-  };
+interface JudgedGrant {
+  grant: Grant;
+  isInForce: boolean;
+  isOver: boolean;
 }

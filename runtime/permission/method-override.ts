@@ -10,7 +10,7 @@ const MAXIMUM_UNCLEAR = 64 * 1024;
 /**
  * Whether a service might take the request for one of another method: then it is another operation than method and path
  * say. Read more loosely than parameters are: it is enough that some reader finds it. A body costs one pass over its
- * bytes, about a millisecond for each MiB, whatever it holds: nothing of it is decoded but what may be such a name.
+ * bytes, one to eight milliseconds for each MiB, whatever it holds: nothing is decoded but what may be such a name.
  */
 export function namesAnotherMethod(
   url: URL,

@@ -1,6 +1,6 @@
 import { isNarrowerConstraint } from './constraints.ts';
 import type { GrantTerms } from './grant-input.ts';
-import { isWithin, parsePattern } from './operation-pattern.ts';
+import { isWildcard, isWithin, parsePattern } from './operation-pattern.ts';
 
 /**
  * Whether every call that `inner` allows is allowed by `outer` as well, in the same name. Never true by mistake: what is
@@ -25,10 +25,13 @@ const isWithinCount = (inner: number | undefined, outer: number | undefined) =>
   outer === undefined || (inner !== undefined && inner <= outer);
 
 function areOperationsWithin(inner: GrantTerms, outer: GrantTerms): boolean {
-  const allowed = outer.operations.map(parsePattern);
+  const same = new Set(outer.operations);
+  const byName = Map.groupBy(outer.operations.map(parsePattern), ({ name }) => name);
+  const wild = outer.operations.filter(isWildcard).map(parsePattern);
   return inner.operations.every((text) => {
+    if (same.has(text)) return true;
     const pattern = parsePattern(text);
-    return allowed.some((one) => isWithin(pattern, one));
+    return [...(byName.get(pattern.name) ?? []), ...wild].some((one) => isWithin(pattern, one));
   });
 }
 

@@ -45,10 +45,7 @@ export interface PatternTable<T> {
  * Many holders of patterns made ready for many operations: exact names are looked up, and only wildcards are tried, one
  * after the other until one of the holder's matches.
  */
-export function patternTable<T>(
-  holders: Iterable<T>,
-  patternsOf: (holder: T) => readonly string[],
-): PatternTable<T> {
+export function patternTable<T>(holders: Iterable<T>, patternsOf: (holder: T) => readonly string[]): PatternTable<T> {
   const all = [...holders];
   const exact = new Map<string, { at: number; effect: Effect | undefined }[]>();
   const wild: { at: number; patterns: OperationPattern[] }[] = [];

@@ -6,15 +6,17 @@ import { CordonError, fieldError } from '../errors.ts';
 import type { Owner } from '../sandbox/driver.ts';
 import type { Page, PageRequest } from '../store/page.ts';
 import type { Key, Store, Transaction } from '../store/store.ts';
-import { activateIn } from './activation.ts';
+import { activateIn, type NamedOperations, nameOperations } from './activation.ts';
 import type { Grant, Policy } from './grant.ts';
 import { allOf } from './grant-records.ts';
 import { createGrants } from './grants.ts';
-import { type PermissionMatrix, permissionMatrix } from './matrix.ts';
+import { withPauses } from './in-steps.ts';
+import { matrixInSteps, type PermissionMatrix } from './matrix.ts';
+import { isWildcard } from './operation-pattern.ts';
 import type { EffectivePolicy } from './policy.ts';
 import { createPolicyCache } from './policy-cache.ts';
 import { createRevocations } from './revocations.ts';
-import { countCall, readUse } from './use.ts';
+import { countCall, type OperationUse, readUse } from './use.ts';
 
 /** Who changes something: the id of an API key, for the audit. */
 export interface ChangedBy {
@@ -26,7 +28,7 @@ export interface Permissions {
    * `pending` until the next activation, also while the agent is a draft. `input`: as grant-input.ts says, unchecked.
    * `sinceMs`: an equal pending grant that was made then or later is taken for this one (an attempt that was cut off).
    * Errors: CordonError `not_found` (the agent), `validation_failed` with the field, `too_large`, `quota_exceeded` above
-   * 200 grants.
+   * 200 grants, and above 200 patterns with `*` in all of them.
    */
   createGrant(owner: Owner, input: unknown, by: ChangedBy, sinceMs?: number): Promise<Grant>;
   /** Newest first, in force and pending. */
@@ -50,7 +52,8 @@ export interface Permissions {
    * Takes what is pending into force, and from now on counts the operations that the connectors have now as seen.
    * Asks no questions: the pre-flight is the caller's. `judged`, `judgedConnectors`: the policy that it judged, and the
    * connectors as it saw them, by id: what they became since is not seen.
-   * Errors: CordonError `conflict` when the pending grants are others by now, `not_found` (the agent).
+   * Errors: CordonError `conflict` when the pending grants are others by now, `not_found` (the agent), `quota_exceeded` when
+   * the grants name more than 20,000 operations.
    */
   activate(
     owner: Owner,
@@ -71,6 +74,8 @@ export interface Permissions {
 
   /** Every operation of every connector that a grant names. */
   matrix(owner: Owner): Promise<PermissionMatrix>;
+  /** Calls that were allowed, by operation. */
+  uses(owner: Owner): Promise<OperationUse[]>;
   /** Removes all of an agent. Call it when its record is gone: no grant can be made from then on. */
   forget(owner: Owner): Promise<void>;
   forgetTenant(tenant: string): Promise<void>;
@@ -129,8 +134,9 @@ export function createPermissions({ store, clock, audit, connectors }: Permissio
         const known = judgedConnectors
           ? new Map(namesOf(judged ?? now).map((id) => [id, judgedConnectors.get(id)]))
           : await connectorsOf(owner, now);
+        const named = await namedOperations(now, known);
         const activated = await store.transaction((tx) => {
-          const done = activateIn(tx, owner, known, clock.now(), judged);
+          const done = activateIn(tx, owner, named, clock.now(), judged);
           if (done) {
             const detail = { action: 'activate', grants: done.grants, replaced: done.replaced };
             audit.add(tx, owner.tenant, { kind: 'activation', agent: owner.agent, key: by.key, detail });
@@ -147,14 +153,17 @@ export function createPermissions({ store, clock, audit, connectors }: Permissio
     async matrix(owner) {
       const policy = await cache.read(owner);
       const known = await connectorsOf(owner, policy);
-      return permissionMatrix({
+      const steps = matrixInSteps({
         policy,
         connectors: new Map([...known].flatMap(([id, connector]) => (connector ? [[id, connector] as const] : []))),
         use: await readUse(store, owner),
         nowMs: clock.now(),
         used: (id) => cache.used(owner, id),
       });
+      return withPauses(steps);
     },
+
+    uses: (owner) => readUse(store, owner),
 
     forget: ({ tenant, agent }) => remove([tenant, agent]),
     forgetTenant: (tenant) => remove([tenant]),
@@ -176,3 +185,16 @@ export function createPermissions({ store, clock, audit, connectors }: Permissio
 const namesOf = ({ grants, pending }: Policy): string[] => [
   ...new Set([...grants, ...pending].map(({ connector }) => connector)),
 ];
+
+async function namedOperations(
+  { grants, pending }: Policy,
+  connectors: ReadonlyMap<string, Connector | undefined>,
+): Promise<Map<string, NamedOperations | undefined>> {
+  const all = [...grants, ...pending];
+  const named = new Map<string, NamedOperations | undefined>();
+  for (const [id, connector] of connectors) {
+    const patterns = all.filter((grant) => grant.connector === id).flatMap(({ operations }) => operations);
+    named.set(id, connector && (await withPauses(nameOperations(new Set(patterns.filter(isWildcard)), connector))));
+  }
+  return named;
+}

@@ -2,7 +2,7 @@
 import type { Operation } from '../connector/connector.ts';
 import type { Constraint, Grant, InWhoseName } from './grant.ts';
 import { grantBounds } from './grant-input.ts';
-import { isWildcard, isWithin, operationsOf, parsePattern } from './operation-pattern.ts';
+import { isWildcard, isWithin, type OperationPattern, operationsOf, parsePattern } from './operation-pattern.ts';
 import { compilePolicy, type EffectivePolicy } from './policy.ts';
 import type { CallRecord, RecordedCalls } from './recorded-calls.ts';
 
@@ -50,27 +50,35 @@ export function propose(facts: ProposalFacts): Proposal {
   const { policy, operations, record } = facts;
   const live = policy.grants.filter((grant) => !hasEnded(grant, facts));
   const needs = new Map<string, Set<string>>(live.map(({ id }) => [id, new Set()]));
-  const replayed = record.groups.map((group) => ({ group, grant: grantFor(group, live, facts) }));
+  const liveById = new Map(live.map((grant) => [grant.id, grant]));
+  const byName = new Map([...operations].map(([id, all]) => [id, new Map(all.map((one) => [one.name, one]))]));
+  const replayed = record.groups.map((group) => {
+    const operation = byName.get(group.connector)?.get(group.operation);
+    return { group, operation, grant: operation && grantFor(group, operation, liveById, policy) };
+  });
   for (const { group, grant } of replayed) if (grant) needs.get(grant.id)?.add(group.operation);
 
   const known = (connector: string) => operations.get(connector) ?? [];
   const kept = live.filter(({ id }) => needs.get(id)?.size !== 0);
   const narrowed = kept.map((grant): Grant => {
-    const needed = known(grant.connector).filter(({ name }) => needs.get(grant.id)?.has(name));
+    const ofConnector = byName.get(grant.connector);
+    const needed = [...(needs.get(grant.id) ?? [])].flatMap((name) => ofConnector?.get(name) ?? []);
     // More names than a grant may have: the pattern that says them shortly stays.
     if (needed.length > grantBounds.operations || isExactly(grant, needed, known(grant.connector))) return grant;
-    return { ...grant, operations: needed.map((operation) => nameIn(grant, operation)).toSorted() };
+    const patterns = grant.operations.map(parsePattern);
+    return { ...grant, operations: needed.map((operation) => nameIn(patterns, operation)).toSorted() };
   });
 
   const smaller = compilePolicy(policy.agent, { status: 'active', grants: narrowed, pending: [] });
   let wouldDeny = 0;
   let deniedToday = 0;
-  for (const { group, grant } of replayed) {
+  for (const { group, operation, grant } of replayed) {
     if (grant === undefined) deniedToday += group.calls;
-    const operation = operationOf(group, facts);
     const allowing = operation === undefined ? [] : smaller.grantsFor(group.connector, operation);
     if (!allowing.some((compiled) => compiled.grant.id === grant?.id)) wouldDeny += group.calls;
   }
+  const covered = coverageOf(policy, operations);
+  const left = coverageOf(smaller, operations);
   const calls = record.groups.reduce((sum, group) => sum + group.calls, 0);
   const { since, isComplete } = record;
   return {
@@ -83,9 +91,7 @@ export function propose(facts: ProposalFacts): Proposal {
     }),
     removed: policy.grants.flatMap((grant) => {
       const { id, connector } = grant;
-      const covered = coveredBy(grant, policy, known(connector));
-      const left = coveredBy(grant, smaller, known(connector));
-      const gone = covered.filter((operation) => !left.includes(operation)).map(({ name }) => name);
+      const gone = [...(covered.get(id) ?? [])].filter((name) => !left.get(id)?.has(name));
       // Of a connector that is gone only the patterns are left to show.
       const shown = operations.has(connector) ? gone : grant.operations;
       return shown.length === 0 ? [] : { grant: id, connector, operations: shown };
@@ -106,21 +112,26 @@ const counted = (count: number) => count.toLocaleString('en-US');
 const hasEnded = ({ id, expiresAt, maxCalls }: Grant, { used, nowMs }: ProposalFacts) =>
   (expiresAt !== undefined && Date.parse(expiresAt) <= nowMs) || (maxCalls !== undefined && used(id) >= maxCalls);
 
-const operationOf = ({ connector, operation }: RecordedCalls, { operations }: ProposalFacts) =>
-  operations.get(connector)?.find(({ name }) => name === operation);
-
-const coveredBy = ({ id, connector }: Grant, policy: EffectivePolicy, known: readonly Operation[]): Operation[] =>
-  known.filter((operation) => policy.grantsFor(connector, operation).some(({ grant }) => grant.id === id));
+/** Names of what each grant covers, by grant, in the connector's order: each operation is asked once for all grants. */
+function coverageOf(policy: EffectivePolicy, operations: ProposalFacts['operations']): Map<string, Set<string>> {
+  const covered = new Map<string, Set<string>>(policy.grants.map(({ id }) => [id, new Set()]));
+  for (const [connector, known] of operations)
+    for (const operation of known)
+      for (const { grant } of policy.grantsFor(connector, operation)) covered.get(grant.id)?.add(operation.name);
+  return covered;
+}
 
 /**
  * The grant that allows such calls today: the one that did, or, when it is gone, one that asks no questions of the
  * parameters, which the record does not hold.
  */
-function grantFor(group: RecordedCalls, live: readonly Grant[], facts: ProposalFacts): Grant | undefined {
-  const operation = operationOf(group, facts);
-  if (operation === undefined) return undefined;
-  const covering = facts.policy.grantsFor(group.connector, operation).map(({ grant }) => grant);
-  const able = live.filter(({ id }) => covering.some((grant) => grant.id === id));
+function grantFor(
+  group: RecordedCalls,
+  operation: Operation,
+  live: ReadonlyMap<string, Grant>,
+  policy: EffectivePolicy,
+): Grant | undefined {
+  const able = policy.grantsFor(group.connector, operation).flatMap(({ grant }) => live.get(grant.id) ?? []);
   return (
     able.find(({ id }) => id === group.grant) ??
     able.find(({ constraints, as }) => as === group.as && Object.keys(constraints).length === 0)
@@ -134,9 +145,9 @@ const isExactly = ({ operations }: Grant, needed: readonly Operation[], known: r
   operationsOf(operations, known).length === needed.length;
 
 /** With its effect where the grant's patterns ask for it: only then is the name plainly less than the pattern. */
-function nameIn({ operations }: Grant, { name, effect }: Operation): string {
+function nameIn(patterns: readonly OperationPattern[], { name, effect }: Operation): string {
   const plain = parsePattern(name);
-  const isPlain = plain.effect === undefined && operations.some((pattern) => isWithin(plain, parsePattern(pattern)));
+  const isPlain = plain.effect === undefined && patterns.some((pattern) => isWithin(plain, pattern));
   return isPlain ? name : `${name}:${effect}`;
 }
 

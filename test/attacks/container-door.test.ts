@@ -51,7 +51,7 @@ const list: Attack[] = [
 from cordon import memory
 messages = [
   b'\0' * 64, b'\xff' * 64, os.urandom(4096), b'GET / HTTP/1.1\r\n\r\n', frame(b''), frame(b'null'), frame(b'[]'), frame(b'1'), frame(b'{'), frame(b'\xff\xfe'), frame(b'{"t":1}'),
-  frame(b'{"__proto__":{"t":"call"}}'), frame({'t': 'hello', 'version': 1}), frame({'t': 'ended', 'exitCode': 0}), frame({'t': 'output', 'stream': 'stdout'}, b'forged'), frame({'t': 'start', 'run': 'x', 'language': 'shell', 'code': 'true', 'limits': {}, 'carry': False}),
+  frame(b'{"__proto__":{"t":"call"}}'), frame({'t': 'hello', 'version': 2}), frame({'t': 'ended', 'exitCode': 0}), frame({'t': 'output', 'stream': 'stdout'}, b'forged'), frame({'t': 'start', 'run': 'x', 'language': 'shell', 'code': 'true', 'limits': {}, 'carry': False}),
   frame({'t': 'stop'}), frame({'t': 'reply', 'id': 1, 'reply': {'ok': True}}), frame({'t': 'call'}), frame({'t': 'call', 'id': -1, 'op': 'memory.get', 'args': {}}), frame({'t': 'call', 'id': 1.5, 'op': 'memory.get', 'args': {}}),
   frame({'t': 'call', 'id': 1, 'op': 'x' * 1000, 'args': {}}), frame({'t': 'call', 'id': 1, 'op': 'memory.get', 'args': {}, 'more': 1}), frame({'t': 'end', 'id': 1}), frame({'t': 'end', 'id': 1, 'end': {}}), frame({'t': 'display', 'id': 1, 'mime': 'a/b', 'data': 1}),
   frame(b'{"t":"call","id":1,"op":"memory.get","args":' + b'[' * 100_000 + b']' * 100_000 + b'}'), frame(b'{"t":"call","id":1e999,"op":"memory.get","args":{}}'),
@@ -144,22 +144,22 @@ got`,
     { result: [] },
   ),
   python(
-    'the socket cannot be removed, replaced or moved, and nothing else can be put beside it',
+    'the sockets cannot be removed, replaced or moved, and nothing else can be put beside them',
     `
 through = []
 def attempt(label, body):
     try: body()
     except OSError: return
     through.append(label)
-path = '/run/cordon/door.sock'
-attempt('unlink', lambda: os.unlink(path)); attempt('rename', lambda: os.rename(path, '/run/cordon/other')); attempt('move', lambda: os.rename(path, '/tmp/other'))
-attempt('link', lambda: os.link(path, '/tmp/link')); attempt('symlink', lambda: os.symlink('/tmp/x', '/run/cordon/x')); attempt('write', lambda: open('/run/cordon/x', 'w'))
-attempt('chmod', lambda: os.chmod(path, 0)); attempt('chmod folder', lambda: os.chmod('/run/cordon', 0)); attempt('utime', lambda: os.utime(path))
+for path in ('/run/cordon/door.sock', '/run/cordon/egress.sock'):
+    attempt('unlink', lambda: os.unlink(path)); attempt('rename', lambda: os.rename(path, '/run/cordon/other')); attempt('move', lambda: os.rename(path, '/tmp/other'))
+    attempt('link', lambda: os.link(path, '/tmp/link')); attempt('symlink', lambda: os.symlink('/tmp/x', '/run/cordon/x')); attempt('write', lambda: open('/run/cordon/x', 'w'))
+    attempt('chmod', lambda: os.chmod(path, 0)); attempt('chmod folder', lambda: os.chmod('/run/cordon', 0)); attempt('utime', lambda: os.utime(path))
 def bind():
     one = socket.socket(socket.AF_UNIX)
     one.bind('/run/cordon/y')
 attempt('bind', bind)
-if os.listdir('/run/cordon') != ['door.sock']: through.append(os.listdir('/run/cordon'))
+if sorted(os.listdir('/run/cordon')) != ['door.sock', 'egress.sock']: through.append(os.listdir('/run/cordon'))
 through`,
     { result: [] },
   ),
@@ -241,7 +241,7 @@ except Exception as error: print(type(error).__name__)
     'the code, the input and the limits of the run are its own only, and no other run’s are there',
     `
 found = sorted(os.listdir('/tmp/.cordon'))
-through = [name for name in found if name not in ('main.py', 'input.json', 'limits.json', 'barrier')]
+through = [name for name in found if name not in ('main.py', 'input.json', 'limits.json', 'barrier', 'ca.pem')]
 for name in found:
     for way in (lambda path: os.close(os.open(path, os.O_WRONLY)), os.unlink):
         # They are the guest's own: what it does to them is its own affair, and no later run's.

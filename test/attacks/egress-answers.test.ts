@@ -75,10 +75,9 @@ afterAll(async () => {
 async function get(name: string, more: Record<string, unknown> = {}) {
   const code = `
     const { url, init } = input;
-    const got = await fetch(url, init).then(
-      async (response) => [response.status, await response.text(), [...response.headers].join()],
-      (error) => [error.name, error.message],
-    );
+    const got = await fetch(url, init)
+      .then(async (response) => [response.status, await response.text(), [...response.headers].join()])
+      .catch((error) => [error.name, error.message]);
     got`;
   const input = { url: `https://${crmHost}/v1/contacts/${name}`, ...more };
   const record = await crm.run('reader', code, { input, limits: { ramBytes: 512 * MiB, resultBytes: 4 * MiB } });
@@ -182,7 +181,7 @@ test('taking the grant or the credential away ends a response that is still comi
   ] as const) {
     const agent = `loses-${what}`;
     await crm.agent(agent, [{ operations: ['contacts.get'] }]);
-    const going = crm.run(agent, 'await fetch(input).then((r) => r.text(), (error) => error.name)', {
+    const going = crm.run(agent, 'await fetch(input).then((r) => r.text()).catch((error) => error.name)', {
       input: `https://${crmHost}/v1/contacts/drip`,
     });
     const before = crm.standIn.requests.length;

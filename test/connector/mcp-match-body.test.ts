@@ -24,6 +24,11 @@ describe('which operation a message calls', () => {
     expect(match.kind === 'operation' && match.operation.name).toBe(name);
   });
 
+  it('a message of just 1 MiB is read', async () => {
+    const match = (await matchBody())(Buffer.from(call('get_weather').padEnd(1024 * 1024)));
+    expect(match.kind).toBe('operation');
+  });
+
   it.each([
     ['an unknown tool', call('get_weather2')],
     ['another spelling of a tool', call('Get_Weather')],
@@ -74,6 +79,7 @@ describe('which operation a message calls', () => {
     ['UTF-16', Buffer.from(call('get_weather'), 'utf16le')],
     ['no UTF-8', Buffer.concat([Buffer.from(call('get_weather').slice(0, -1)), Buffer.from([0xff]), Buffer.from('}')])],
     ['gzip', Buffer.from([0x1f, 0x8b, 8, 0])],
+    ['a message of more than 1 MiB', call('get_weather').padEnd(1024 * 1024 + 1)],
   ])('%s is ambiguous', async (_what, body) => {
     const match = (await matchBody())(typeof body === 'string' ? Buffer.from(body) : body);
     expect(match).toEqual({ kind: 'ambiguous', why: expect.any(String) });

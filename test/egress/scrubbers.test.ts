@@ -25,3 +25,13 @@ it('other secrets have another one, and only those used last are kept', () => {
   expect(scrubberOf(['secret-a'])).toBe(a);
   expect(scrubberOf(['secret-b'])).not.toBe(b);
 });
+
+it('of large secrets fewer are kept', () => {
+  const scrubberOf = createScrubbers({ mostCharacters: 250 });
+  const [first, second] = [scrubberOf(['a'.repeat(100)]), scrubberOf(['b'.repeat(100)])];
+  expect(scrubberOf(['a'.repeat(100)])).toBe(first);
+  const third = scrubberOf(['c'.repeat(300)]);
+  expect(scrubberOf(['c'.repeat(300)])).toBe(third);
+  expect(scrubberOf(['b'.repeat(100)])).not.toBe(second);
+  expect(scrubberOf(['c'.repeat(300)])).not.toBe(third);
+});

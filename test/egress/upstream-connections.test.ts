@@ -76,17 +76,47 @@ describe('connections', () => {
     expect(await text((await upstream.send(requestTo(standIn))).body)).toBe('x');
   });
 
-  it('pools are bounded: the one unused for longest gives way, and none that is in use', async () => {
+  it('pools of a tenant are bounded: its own unused for longest gives way, and none that is in use', async () => {
     const standIn = await standInOf(({ path }) => (path === '/silent' ? undefined : { body: 'x' }));
-    const upstream = upstreamOf({ maxPools: 2 });
-    const call = async (connector: string) => text((await upstream.send(requestTo(standIn, { connector }))).body);
+    const upstream = upstreamOf({ maxPools: 8 });
+    const call = async (connector: string, tenant = 't') =>
+      text((await upstream.send(requestTo(standIn, { connector, tenant }))).body);
+    await call('a', 'other');
     for (const connector of ['a', 'b', 'c', 'a']) await call(connector);
-    expect(upstream.pools).toBe(2);
+    expect(upstream.pools).toBe(3);
+    const connections = standIn.connections;
+    await call('a', 'other');
+    // The other tenant's was the oldest of all, and stayed.
+    expect(standIn.connections).toBe(connections);
     const abort = new AbortController();
     const silent = ['x', 'y'].map((connector) =>
       upstream.send(requestTo(standIn, { connector, url: 'https://a.example/silent', signal: abort.signal })),
     );
-    await expect(call('z')).rejects.toMatchObject({ reason: 'limit' });
+    await expect(call('z')).rejects.toMatchObject({
+      reason: 'limit',
+      message:
+        'a.example cannot be called now: calls of this tenant to 2 services are under way, as many as it may have',
+    });
+    expect(await call('z', 'other')).toBe('x');
+    abort.abort(new Error('enough'));
+    await Promise.allSettled(silent);
+    expect(await call('z')).toBe('x');
+  });
+
+  it('pools of all tenants are bounded: the one unused for longest gives way, and none that is in use', async () => {
+    const standIn = await standInOf(({ path }) => (path === '/silent' ? undefined : { body: 'x' }));
+    const upstream = upstreamOf({ maxPools: 2 });
+    const call = async (tenant: string) => text((await upstream.send(requestTo(standIn, { tenant }))).body);
+    for (const tenant of ['a', 'b', 'c', 'a']) await call(tenant);
+    expect(upstream.pools).toBe(2);
+    const abort = new AbortController();
+    const silent = ['x', 'y'].map((tenant) =>
+      upstream.send(requestTo(standIn, { tenant, url: 'https://a.example/silent', signal: abort.signal })),
+    );
+    await expect(call('z')).rejects.toMatchObject({
+      reason: 'limit',
+      message: 'a.example cannot be called now: calls to too many services are under way',
+    });
     abort.abort(new Error('enough'));
     await Promise.allSettled(silent);
     expect(await call('z')).toBe('x');

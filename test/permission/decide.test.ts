@@ -137,7 +137,7 @@ describe('of several grants', () => {
 
 describe('operations that no activation has seen', () => {
   const read = operationOf('files.list', { method: 'GET' });
-  const seen = new Map([['grt_1', new Set([operationKey(read)])]]);
+  const seen = new Map([['slack', new Set([operationKey(read)])]]);
   const policy = compilePolicy(
     'reporter',
     { status: 'active', grants: [grantOf({ operations: ['files.*'] })], pending: [] },

@@ -4,9 +4,11 @@ import { effects, type Operation } from '../../runtime/connector/connector.ts';
 import {
   isWildcard,
   isWithin,
+  MAXIMUM_STARS,
   matchesOperation,
   operationsOf,
   parsePattern,
+  patternTable,
 } from '../../runtime/permission/operation-pattern.ts';
 import { operationOf } from './facts.ts';
 
@@ -58,6 +60,33 @@ describe('a pattern names operations', () => {
     expect(operationsOf(['a.*', 'a.x', 'b.*:write'], operations).map(({ name }) => name)).toEqual(['a.x', 'a.y']);
   });
 
+  test('with more than four stars it names nothing', () => {
+    const one = operationOf('aaaaa');
+    expect(MAXIMUM_STARS).toBe(4);
+    expect([matches('*a*a*a*', one), matches('*a*a*a*a*', one)]).toEqual([true, false]);
+    expect(operationsOf(['*a*a*a*a*'], [one])).toEqual([]);
+    expect(isWithin(parsePattern('aaaaa'), parsePattern('*a*a*a*a*'))).toBe(false);
+  });
+
+  test('exact names are looked up: what one operation costs does not grow with them', () => {
+    const names = Array.from({ length: 40_000 }, (_, at) => `name-${at}`);
+    const table = patternTable([names, ['*-7'], names], (patterns) => patterns);
+    let looked = 0;
+    for (const name of ['name-7', 'name-39999', 'other']) {
+      const one = operationOf(name);
+      const found = table.of({
+        ...one,
+        get name() {
+          looked++;
+          return name;
+        },
+      });
+      expect(found).toEqual(name === 'other' ? [] : name === 'name-7' ? [names, ['*-7'], names] : [names, names]);
+    }
+    // Once to look up, once for the wildcard.
+    expect(looked).toBeLessThanOrEqual(6);
+  });
+
   test('wildcards are told from names', () => {
     expect([isWildcard('a.*:read'), isWildcard('*'), isWildcard('a.b:read'), isWildcard('a.b')]).toEqual([
       true,
@@ -74,7 +103,8 @@ const pattern = fc
     fc.string({ unit: fc.constantFrom('a', 'b', '.', '*'), minLength: 1, maxLength: 8 }),
     fc.option(fc.constantFrom(...effects)),
   )
-  .map(([name, effect]) => (effect === null ? name : `${name}:${effect}`));
+  .map(([name, effect]) => (effect === null ? name : `${name}:${effect}`))
+  .filter((one) => one.split('*').length <= MAXIMUM_STARS + 1);
 const operation = fc.tuple(text, fc.constantFrom(...effects)).map(([name, effect]) => operationOf(name, { effect }));
 
 describe('properties', () => {
@@ -86,6 +116,18 @@ describe('properties', () => {
         expect(matches(wanted, one)).toBe(same.test(one.name) && (effect === undefined || effect === one.effect));
       }),
       { numRuns: 3000 },
+    );
+  });
+
+  test('a table says of each operation what its patterns say one by one, in order and once', () => {
+    const holders = fc.array(fc.array(fc.oneof(pattern, text), { maxLength: 5 }), { maxLength: 6 });
+    fc.assert(
+      fc.property(holders, fc.array(operation, { maxLength: 10 }), (all, operations) => {
+        const table = patternTable(all, (patterns) => patterns);
+        for (const one of operations)
+          expect(table.of(one)).toEqual(all.filter((patterns) => patterns.some((wanted) => matches(wanted, one))));
+      }),
+      { numRuns: 2000 },
     );
   });
 

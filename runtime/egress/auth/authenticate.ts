@@ -1,6 +1,6 @@
 /** Adds a connector's credential to a call, whatever its scheme; the guest's own never gets this far. */
 import type { Clock } from '../../clock.ts';
-import type { AuthScheme, Connector, ConnectTo } from '../../connector/connector.ts';
+import type { AuthScheme, Connector, ConnectTo, Operation } from '../../connector/connector.ts';
 import type { CredentialLease } from '../../vault/credential.ts';
 import { EgressError } from '../egress.ts';
 import { createAccessTokens } from './access-tokens.ts';
@@ -38,6 +38,8 @@ export interface AuthenticatorDeps {
 
 export interface AuthenticateRequest {
   connector: Connector;
+  /** What it lists is no credential of the guest. Absent: nothing is listed. */
+  operation?: Operation;
   /** Undefined only for the scheme `none`. */
   lease: CredentialLease | undefined;
   method: string;
@@ -121,7 +123,8 @@ export function createAuthenticator({ clock, send, keepRefreshToken }: Authentic
     async authenticate(request) {
       const { connector, lease, method, body, signal } = request;
       const { auth } = connector;
-      const clean = refuseForeignCredential(connector, request.headers, request.url);
+      const { operation } = request;
+      const clean = refuseForeignCredential(connector, request.headers, request.url, operation ? { operation } : {});
       if (auth.type === 'none') return { ...clean, secrets: [] };
       if (!lease) throw new EgressError('credential_missing', `connector ${connector.id} has no credential here`);
       const fields = secretFields(connector, lease);

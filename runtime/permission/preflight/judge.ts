@@ -1,7 +1,8 @@
 /** From a policy to its findings: pure, for the service and for files alike. */
-import type { Connector } from '../../connector/connector.ts';
+import type { Connector, Operation } from '../../connector/connector.ts';
 import type { Grant, Policy } from '../grant.ts';
-import { isWildcard, operationsOf, parsePattern } from '../operation-pattern.ts';
+import { atOnce } from '../in-steps.ts';
+import { isWildcard, matchesOperation, parsePattern } from '../operation-pattern.ts';
 import { type Check, type Finding, type JudgedGrant, type PolicyFacts, severities } from './finding.ts';
 
 /** Those that would be in force after an activation now: a pending one takes the place of the one that it replaces. */
@@ -10,18 +11,43 @@ export function grantsAfterActivation({ grants, pending }: Pick<Policy, 'grants'
   return [...grants.filter(({ id }) => !replaced.has(id)), ...pending];
 }
 
-export function judgedGrant(grant: Grant, connector: Connector | undefined, calls: number): JudgedGrant {
+export const judgedGrant = (grant: Grant, connector: Connector | undefined, calls: number): JudgedGrant =>
+  atOnce(judgeInSteps(grant, connector, calls));
+
+/** The same, with steps. */
+export function* judgeInSteps(
+  grant: Grant,
+  connector: Connector | undefined,
+  calls: number,
+): Generator<void, JudgedGrant> {
   const known = connector?.operations ?? [];
-  const byName = Map.groupBy(known, ({ name }) => name);
-  const patterns = grant.operations.map((pattern) => {
-    const { name } = parsePattern(pattern);
+  const byName = Map.groupBy(grant.operations.some(isPlain) ? known : [], ({ name }) => name);
+  const matches = new Map<string, Operation[]>();
+  for (const text of new Set(grant.operations)) {
+    const pattern = parsePattern(text);
     // A plain name is looked up: documents have thousands of operations, and grants hundreds of names.
-    const candidates = isWildcard(pattern) ? known : (byName.get(name) ?? []);
-    return { pattern, isWildcard: isWildcard(pattern), operations: operationsOf([pattern], candidates) };
-  });
-  const matched = new Set(patterns.flatMap(({ operations }) => operations));
-  return { grant, connector, patterns, operations: known.filter((operation) => matched.has(operation)), calls };
+    const candidates = isPlain(text) ? (byName.get(pattern.name) ?? []) : known;
+    matches.set(
+      text,
+      candidates.filter((operation) => matchesOperation(pattern, operation)),
+    );
+    if (!isPlain(text)) yield;
+  }
+  const matched = new Set([...matches.values()].flat());
+  return {
+    grant,
+    connector,
+    patterns: grant.operations.map((pattern) => ({
+      pattern,
+      isWildcard: isWildcard(pattern),
+      operations: matches.get(pattern) ?? [],
+    })),
+    operations: known.filter((operation) => matched.has(operation)),
+    calls,
+  };
 }
+
+const isPlain = (pattern: string) => !isWildcard(pattern);
 
 /** Worst first, otherwise in the order of the checks and grants. */
 export function findAll(checks: readonly Check[], facts: PolicyFacts): Finding[] {

@@ -1,4 +1,5 @@
 /** The pre-flight audit of an agent's policy, and the activation that it guards. */
+import { setImmediate as pause } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import type { Connector } from '../../connector/connector.ts';
 import { CordonError, type FieldError, fieldError } from '../../errors.ts';
@@ -6,6 +7,7 @@ import type { Owner } from '../../sandbox/driver.ts';
 import type { Credential } from '../../vault/credential.ts';
 import type { Vault } from '../../vault/vault.ts';
 import type { Grant, Policy } from '../grant.ts';
+import { withPauses } from '../in-steps.ts';
 import { type ConnectorGetter, knownConnectors } from '../known-connectors.ts';
 import type { Permissions } from '../permissions.ts';
 import { applyWaivers, type Waiver, type Waivers } from '../waivers.ts';
@@ -14,11 +16,12 @@ import {
   type Check,
   defaultPreflightSettings,
   type Finding,
+  type JudgedGrant,
   type OperationUse,
   type PolicyFacts,
   type PreflightSettings,
 } from './finding.ts';
-import { blocking, findAll, grantsAfterActivation, judgedGrant } from './judge.ts';
+import { blocking, findAll, grantsAfterActivation, judgeInSteps } from './judge.ts';
 
 export interface PreflightReport {
   agent: string;
@@ -57,7 +60,7 @@ export interface WaiverInput {
 }
 
 export interface PreflightDeps {
-  permissions: Pick<Permissions, 'policy' | 'activate' | 'matrix' | 'used'>;
+  permissions: Pick<Permissions, 'policy' | 'activate' | 'uses' | 'used'>;
   connectors: ConnectorGetter;
   vault: Pick<Vault, 'find' | 'list'>;
   waivers: Waivers;
@@ -93,9 +96,12 @@ export function createPreflight({
     const granted = grantsAfterActivation(policy);
     const named = granted.map(({ connector }) => connector);
     const known = await knownConnectors(connectors, owner.tenant, named);
-    const grants = granted.map((grant) =>
-      judgedGrant(grant, known.get(grant.connector), permissions.used(owner, grant.id)),
-    );
+    const grants: JudgedGrant[] = [];
+    for (const grant of granted) {
+      const calls = permissions.used(owner, grant.id);
+      grants.push(await withPauses(judgeInSteps(grant, known.get(grant.connector), calls)));
+      await pause();
+    }
     const use = await usesOf(owner);
     const facts: PolicyFacts = {
       agent: owner.agent,
@@ -111,15 +117,8 @@ export function createPreflight({
   }
 
   async function usesOf(owner: Owner): Promise<Map<string, OperationUse>> {
-    const { connectors: rows } = await permissions.matrix(owner);
-    return new Map(
-      rows.flatMap(({ connector, operations }) =>
-        operations.map(({ operation, count, lastAt }) => [
-          useKey(connector, operation),
-          { count, ...(lastAt === undefined ? {} : { lastAt }) },
-        ]),
-      ),
-    );
+    const uses = await permissions.uses(owner);
+    return new Map(uses.map(({ connector, operation, ...use }) => [useKey(connector, operation), use]));
   }
 
   /** The agent's own and, of users', one for each connector: more are not looked at. */
