@@ -8,6 +8,7 @@ import { type Options, type PartName, readOptions, usage } from './options.ts';
 import { agents } from './parts/agents.ts';
 import { compare } from './parts/compare.ts';
 import { containers } from './parts/containers.ts';
+import { egress } from './parts/egress.ts';
 import { languages } from './parts/languages.ts';
 import { memory } from './parts/memory.ts';
 import { micro } from './parts/micro.ts';
@@ -26,6 +27,7 @@ const parts: Record<PartName, (lab: Lab) => Promise<Part>> = {
   languages,
   python,
   containers,
+  egress,
   stream,
   steps,
   store,

@@ -7,6 +7,7 @@ export const partNames = [
   'languages',
   'python',
   'containers',
+  'egress',
   'stream',
   'steps',
   'store',
@@ -16,7 +17,7 @@ export const partNames = [
 ] as const;
 export type PartName = (typeof partNames)[number];
 /** Those with bars. */
-const judgedParts: PartName[] = ['compare', 'python', 'containers'];
+const judgedParts: PartName[] = ['compare', 'python', 'containers', 'egress'];
 
 export interface Options {
   parts: PartName[];

@@ -61,6 +61,18 @@ export function httpAddress(value: string): string {
   throw new Error('must be an http or https address');
 }
 
+/** It becomes a part of the service's host name. */
+export function awsRegion(value: string): string {
+  if (/^[a-z]{2,8}(-[a-z0-9]{1,16}){2,4}$/.test(value)) return value;
+  throw new Error('must be the name of a region, such as eu-central-1');
+}
+
+/** The start of a name in AWS Secrets Manager, without the `/` that follows. */
+export function secretsPrefix(value: string): string {
+  if (/^[\w+=.@-]+(\/[\w+=.@-]+)*$/.test(value) && value.length <= 256) return value;
+  throw new Error('must be names of letters, digits and _ + = . @ - with / between them, not at the end');
+}
+
 /** Unset by default. */
 export const optional = <T>(
   env: string,

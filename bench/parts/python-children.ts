@@ -1,7 +1,7 @@
-/** Processes with Python interpreters in them: started, asked one question after the other, and their side of the channel. */
-import { fork } from 'node:child_process';
+/** Processes with Python interpreters in them, and what they are asked. */
 import { join } from 'node:path';
 import type { Processes } from '../processes.ts';
+import { type Answering, type Child as AnyChild, answerQuestions as answerAll, startChild } from '../questions.ts';
 
 export interface Time {
   wallMs: number;
@@ -14,61 +14,23 @@ export interface Answers {
   run: { runMs: number; rewindMs: number }[];
   memory: number | undefined;
 }
-type Name = keyof Answers;
-type Answering = { [N in Name]?: (count: number) => Promise<Answers[N]> };
 
-export interface Child {
-  /** Errors: what the process failed with. */
-  ask<N extends Name>(name: N, count: number): Promise<Answers[N]>;
-  end(): Promise<void>;
-}
+/** Each is asked with a count. */
+type PythonQuestions = { [N in keyof Answers]: { asked: number; answer: Answers[N] } };
+export type Child = AnyChild<PythonQuestions>;
+
+const start = (processes: Processes, file: string, options: { flags: string[]; args: string[] }): Promise<Child> =>
+  startChild<PythonQuestions>(processes, join(import.meta.dirname, file), options);
 
 /** Interpreters in isolates, as a Python worker has them. */
 export const startInterpreters = (processes: Processes) =>
-  startChild(processes, 'python-process.ts', ['--no-node-snapshot'], [processes.folder()]);
+  start(processes, 'python-process.ts', { flags: ['--no-node-snapshot'], args: [processes.folder()] });
 
-export const startPyodide = (processes: Processes) => startChild(processes, 'pyodide-process.ts', ['--expose-gc'], []);
-
-/** Errors: it died at once, with its words on stderr. */
-async function startChild(processes: Processes, file: string, flags: string[], args: string[]): Promise<Child> {
-  const child = fork(join(import.meta.dirname, file), args, { execArgv: flags });
-  processes.add(child);
-
-  const next = <T>() =>
-    new Promise<T>((resolve, reject) => {
-      const onExit = () => reject(new Error(`${file} died`));
-      child.once('exit', onExit);
-      child.once('message', (message: { done: T } | { failed: string }) => {
-        child.off('exit', onExit);
-        if ('done' in message) resolve(message.done);
-        else reject(new Error(`${file}: ${message.failed}`));
-      });
-    });
-
-  await next();
-  return {
-    ask(name, count) {
-      const answer = next<Answers[typeof name]>();
-      child.send({ name, count });
-      return answer;
-    },
-    end: () => processes.end(child),
-  };
-}
+export const startPyodide = (processes: Processes) =>
+  start(processes, 'pyodide-process.ts', { flags: ['--expose-gc'], args: [] });
 
 /** The child's side. */
-export function answerQuestions(answers: Answering): void {
-  process.on('message', ({ name, count }: { name: Name; count: number }) => {
-    const answer = answers[name] ?? (() => Promise.reject(new Error(`cannot answer ${name}`)));
-    answer(count).then(
-      // What was not to be had is no key in JSON: null then.
-      (done) => process.send?.({ done: done ?? null }),
-      (error: Error) => process.send?.({ failed: error.message }),
-    );
-  });
-  process.on('disconnect', () => process.exit(0));
-  process.send?.({ done: null });
-}
+export const answerQuestions = (answers: Answering<PythonQuestions>): void => answerAll(answers);
 
 export async function timed<T>(work: () => Promise<T>): Promise<Time & { value: T }> {
   const [before, cpuBefore] = [performance.now(), process.cpuUsage()];

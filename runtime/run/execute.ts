@@ -121,6 +121,7 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
     const { outcome, usage } = await execution.done;
     clearTimeout(deadline);
     host.shown.end();
+    egress.close();
     await opened.egress.close();
     executing.end({ attributes: { status: outcome.status } });
     const { requests: egressRequests } = opened.egress;

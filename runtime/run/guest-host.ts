@@ -66,7 +66,8 @@ export function createGuestHost({
     }
     if (call.op.startsWith('fs.')) return files.call(call);
     if (call.op.startsWith('memory.')) return memory.call(call);
-    if (call.op === 'fetch') return egress.call(call);
+    // Each piece of a body is one call.
+    if (call.op === 'fetch' || call.op.startsWith('fetch.')) return egress.call(call);
     return { ok: false, error: { name: 'TypeError', message: 'no such host call' } };
   }
 

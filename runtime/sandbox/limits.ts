@@ -19,7 +19,12 @@ export const limitTable = {
   },
   files: { default: 10_000, ceiling: 100_000, unit: 'files', what: 'net new files by this run' },
   hostCalls: { default: 100_000, ceiling: 10_000_000, unit: 'calls', what: 'file, memory and egress calls' },
-  egressRequests: { default: 10_000, ceiling: 1_000_000, unit: 'requests', what: 'calls to services, refused ones included' },
+  egressRequests: {
+    default: 10_000,
+    ceiling: 1_000_000,
+    unit: 'requests',
+    what: 'calls to services, refused ones included',
+  },
   egressBytes: {
     default: 256 * MiB,
     ceiling: 16_384 * MiB,

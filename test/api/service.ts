@@ -68,6 +68,10 @@ export async function startService(env: Record<string, string> = {}) {
   return {
     operator,
     dataDir,
+    /** That of now: a restart makes another. */
+    get runtime() {
+      return runtime;
+    },
     /** Log lines so far, debug level. */
     lines,
     request,

@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import {
   comparisonBars,
   containerBars,
+  egressBars,
+  egressServiceMs,
+  egressSubject,
   type Figures,
   judge as judgeBars,
   pythonBars,
@@ -148,5 +151,34 @@ describe('the bars of containers', () => {
     expect(judgeContainers([], why).map(({ holds, reason }) => [holds, reason])).toEqual(
       Array(3).fill([false, 'no engine']),
     );
+  });
+});
+
+describe('the bars of egress', () => {
+  const bars = egressBars(['read'], ['HTTP/2']);
+  const of = (way: 'gate' | 'straight', ms: number) => egressSubject(way, 'read', 'HTTP/2', ms);
+  const calls = (p50: [gate: number, straight: number], perSecond: [gate: number, straight: number]): Round => ({
+    [of('gate', egressServiceMs.p50)]: { p50Ms: p50[0] },
+    [of('straight', egressServiceMs.p50)]: { p50Ms: p50[1] },
+    [of('gate', egressServiceMs.throughput)]: { callsPerSecond: perSecond[0] },
+    [of('straight', egressServiceMs.throughput)]: { callsPerSecond: perSecond[1] },
+  });
+
+  test('are a difference of p50 and a share of throughput, held exactly and not beyond', () => {
+    const good = judgeBars({ bars, rounds: [calls([1.5, 0.5], [850, 1000])] });
+    expect(good.map(({ holds, reason }) => [holds, reason])).toEqual([
+      [true, '1.00 ms'],
+      [true, '0.85 x'],
+    ]);
+    const bad = judgeBars({ bars, rounds: [calls([1.51, 0.5], [849, 1000])] });
+    expect(bad.map(({ holds }) => holds)).toEqual([false, false]);
+  });
+
+  test('hold where the gate is no slower at all', () => {
+    expect(judgeBars({ bars, rounds: [calls([0.4, 0.5], [1010, 1000])] }).every(({ holds }) => holds)).toBe(true);
+  });
+
+  test('are there for every operation and protocol that is measured', () => {
+    expect(egressBars(['read', 'write'], ['HTTP/2', 'HTTP/1.1'])).toHaveLength(8);
   });
 });

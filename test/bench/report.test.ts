@@ -70,13 +70,13 @@ describe('the report', () => {
 describe('options', () => {
   test('take parts one by one or as a list', () => {
     expect(readOptions(['--only', 'store,compare', '--only', 'micro']).parts).toEqual(['compare', 'store', 'micro']);
-    expect(readOptions([]).parts).toHaveLength(11);
+    expect(readOptions([]).parts).toHaveLength(12);
   });
 
   test('refuse an unknown part, and a check without figures that it judges', () => {
     expect(() => readOptions(['--only', 'nothing'])).toThrow('there is no part nothing');
     expect(() => readOptions(['--only', 'store', '--check'])).toThrow(
-      '--check needs the part compare, python or containers',
+      '--check needs the part compare, python, containers or egress',
     );
     expect(readOptions(['--only', 'python', '--check'])).toMatchObject({ parts: ['python'], check: true });
     expect(() => readOptions(['--rounds', '0'])).toThrow('--rounds must be');

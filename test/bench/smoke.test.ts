@@ -63,6 +63,20 @@ test('the part of Python gives every bar of it a figure', { timeout: 180_000 }, 
   expect(foldersOf(pid)).toEqual([]);
 });
 
+test('the part of egress gives every bar of it a figure', { timeout: 300_000 }, async () => {
+  const { code, output, figures, pid } = await bench(['--only', 'egress']);
+  expect(output).toMatch(/one at a time, ms[\s\S]*write, HTTP\/1\.1, 0 ms .*\d[\s\S]*32 in flight[\s\S]*guest's fetch/);
+  expect(code).toBe(0);
+  expect(figures.bars).toHaveLength(8);
+  for (const { value } of figures.bars) expect(value).toEqual(expect.any(Number));
+  for (const { kind, straight, gate } of figures.parts.egress.rounds.flat())
+    for (const { p50Ms, callsPerSecond } of [straight, gate]) {
+      expect(p50Ms).toBeGreaterThan(kind.serviceMs * 0.9);
+      expect(callsPerSecond).toBeGreaterThan(0);
+    }
+  expect(foldersOf(pid)).toEqual([]);
+});
+
 test('without an engine the part of containers says why, and its bars do not hold', { timeout: 60_000 }, async () => {
   const { code, output, figures } = await bench(['--only', 'containers', '--check'], { CORDON_ENGINE: 'none' });
   expect(output).toContain('containers are skipped: CORDON_ENGINE=none');

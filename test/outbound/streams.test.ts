@@ -80,12 +80,6 @@ describe('a call that the program ends is ended at the service', () => {
        const reading = r.text(); abort.abort(); let seen; try { await reading } catch (error) { seen = error.name } if (seen !== 'AbortError') throw new Error(seen);`,
       {},
     ],
-    [
-      'by its signal before the head',
-      `const abort = new AbortController(); const asked = fetch('${url('events')}', { signal: abort.signal }); setTimeout(() => abort.abort(), 1);
-       try { await (await asked).text() } catch {}`,
-      {},
-    ],
     ['by closing it in Python', `import urllib.request\nurllib.request.urlopen('${url('events')}').close()`, python],
     [
       'by letting go of it in Python',

@@ -105,7 +105,8 @@ const pattern = fc
   )
   .map(([name, effect]) => (effect === null ? name : `${name}:${effect}`))
   .filter((one) => one.split('*').length <= MAXIMUM_STARS + 1);
-const operation = fc.tuple(text, fc.constantFrom(...effects)).map(([name, effect]) => operationOf(name, { effect }));
+const named = text.filter((name) => name !== '');
+const operation = fc.tuple(named, fc.constantFrom(...effects)).map(([name, effect]) => operationOf(name, { effect }));
 
 describe('properties', () => {
   test('a pattern means what the same regular expression means', () => {

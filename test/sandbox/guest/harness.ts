@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import ivm from 'isolated-vm';
 import { buildAssets } from '../../../runtime/sandbox/isolate/assets.ts';
-import { answer, createFiles, type Files, HostError } from './host.ts';
+import { answer, createFiles, type Files, HostError, WithBytes } from './host.ts';
 
 export interface Ended {
   status: string;
@@ -17,6 +17,8 @@ export interface Ended {
   files: Files;
   memory: Map<string, { value: unknown; revision: number }>;
   calls: string[];
+  /** Lazy bundles in the order in which they were loaded. */
+  bundles: string[];
 }
 
 export interface RunOptions {
@@ -26,8 +28,8 @@ export interface RunOptions {
   limits?: Record<string, number>;
   memoryMiB?: number;
   timeoutMs?: number;
-  /** The host's answers to single operations, instead of those over the Map. */
-  host?: Record<string, (args: any) => unknown>;
+  /** The host's answers to single operations, instead of those over the Map; bytes come in a `WithBytes`. */
+  host?: Record<string, (args: any, bytes?: ArrayBuffer) => unknown>;
 }
 
 let assets: Promise<Map<string, string>> | undefined;
@@ -66,7 +68,17 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
   const path = options.path ?? '/workspace/main.ts';
   const files = createFiles(options.files ?? {});
   const memory = new Map<string, { value: unknown; revision: number }>();
-  const ended: Ended = { status: '', stdout: '', stderr: '', displays: [], output: [], files, memory, calls: [] };
+  const ended: Ended = {
+    status: '',
+    stdout: '',
+    stderr: '',
+    displays: [],
+    output: [],
+    files,
+    memory,
+    calls: [],
+    bundles: [],
+  };
   const program = transformer.transform(path, source, 'main');
   if (!program.ok) return { ...ended, status: 'failed', error: program.error };
 
@@ -102,7 +114,11 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
     ended.calls.push(op);
     try {
       const own = options.host?.[op];
-      if (own) return { reply: { ok: true, value: await own(args) } };
+      if (own) {
+        const value = await own(args, bytes);
+        if (value instanceof WithBytes) return { reply: { ok: true, value: value.value }, bytes: value.bytes };
+        return { reply: { ok: true, value } };
+      }
       if (op === 'module.load') return { reply: { ok: true, value: loaded(args) } };
       const { value, bytes: answered } = answer({ files, memory }, op, args, bytes);
       return { reply: { ok: true, value }, bytes: answered };
@@ -116,7 +132,13 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
   const { global } = context;
   global.setSync('$now', new ivm.Callback(() => performance.now()));
   global.setSync('$random', new ivm.Callback((n: number) => new Uint8Array(randomBytes(n)).buffer));
-  global.setSync('$asset', new ivm.Callback((name: string) => texts.get(`lazy/${name}.js`)));
+  global.setSync(
+    '$asset',
+    new ivm.Callback((name: string) => {
+      ended.bundles.push(name);
+      return texts.get(`lazy/${name}.js`);
+    }),
+  );
   global.setSync(
     '$ask',
     new ivm.Reference(async (json: string, bytes?: ArrayBuffer) => {

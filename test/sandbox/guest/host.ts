@@ -12,6 +12,16 @@ export class HostError extends Error {
   }
 }
 
+/** An answer that has bytes. */
+export class WithBytes {
+  readonly value: unknown;
+  readonly bytes: ArrayBuffer;
+  constructor(value: unknown, bytes: string | Uint8Array) {
+    this.value = value;
+    this.bytes = new Uint8Array(Buffer.from(bytes)).buffer;
+  }
+}
+
 export function createFiles(texts: Record<string, string>): Files {
   const files: Files = new Map([['/workspace', { bytes: new Uint8Array(), modifiedAtMs: 0, directory: true }]]);
   for (const [path, text] of Object.entries(texts)) put(files, path, Buffer.from(text));

@@ -29,6 +29,11 @@ const plain: [string, string, string][] = [
   ],
   ['leaves files open', 'import os\nkept = [open("/tmp/a", "w"), os.open("/tmp", os.O_RDONLY)]', 'succeeded'],
   ['uses asyncio', 'import asyncio\nawait asyncio.gather(*(asyncio.sleep(0.001, n) for n in range(5)))', 'succeeded'],
+  [
+    'reads a part of a response and keeps the rest open',
+    'import urllib.request\nkept = [urllib.request.urlopen("https://a.test/") for n in range(3)]\n[one.read(n) for n, one in enumerate(kept)]',
+    'succeeded',
+  ],
   ['sleeps', 'import time\ntime.sleep(0.001)', 'succeeded'],
   [
     'uses the usual modules',

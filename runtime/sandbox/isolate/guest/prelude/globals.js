@@ -7,157 +7,199 @@ import { dateNow, defineProperties, floor, getOwnPropertyDescriptors, hide } fro
 const accessors = {
   __proto__: null,
   get URL() {
-    return settle('URL', lazy('url').URL);
+    return load('URL', 'url');
   },
   set URL(value) {
     settle('URL', value);
   },
   get URLSearchParams() {
-    return settle('URLSearchParams', lazy('url').URLSearchParams);
+    return load('URLSearchParams', 'url');
   },
   set URLSearchParams(value) {
     settle('URLSearchParams', value);
   },
   get TextEncoder() {
-    return settle('TextEncoder', lazy('text').TextEncoder);
+    return load('TextEncoder', 'text');
   },
   set TextEncoder(value) {
     settle('TextEncoder', value);
   },
   get TextDecoder() {
-    return settle('TextDecoder', lazy('text').TextDecoder);
+    return load('TextDecoder', 'text');
   },
   set TextDecoder(value) {
     settle('TextDecoder', value);
   },
   get atob() {
-    return settle('atob', lazy('text').atob);
+    return load('atob', 'text');
   },
   set atob(value) {
     settle('atob', value);
   },
   get btoa() {
-    return settle('btoa', lazy('text').btoa);
+    return load('btoa', 'text');
   },
   set btoa(value) {
     settle('btoa', value);
   },
   get structuredClone() {
-    return settle('structuredClone', lazy('clone').structuredClone);
+    return load('structuredClone', 'clone');
   },
   set structuredClone(value) {
     settle('structuredClone', value);
   },
   get crypto() {
-    return settle('crypto', lazy('crypto').crypto);
+    return load('crypto', 'crypto');
   },
   set crypto(value) {
     settle('crypto', value);
   },
   get Crypto() {
-    return settle('Crypto', lazy('crypto').Crypto);
+    return load('Crypto', 'crypto');
   },
   set Crypto(value) {
     settle('Crypto', value);
   },
   get CryptoKey() {
-    return settle('CryptoKey', lazy('crypto').CryptoKey);
+    return load('CryptoKey', 'crypto');
   },
   set CryptoKey(value) {
     settle('CryptoKey', value);
   },
   get SubtleCrypto() {
-    return settle('SubtleCrypto', lazy('crypto').SubtleCrypto);
+    return load('SubtleCrypto', 'crypto');
   },
   set SubtleCrypto(value) {
     settle('SubtleCrypto', value);
   },
   get Event() {
-    return settle('Event', lazy('events').Event);
+    return load('Event', 'events');
   },
   set Event(value) {
     settle('Event', value);
   },
   get EventTarget() {
-    return settle('EventTarget', lazy('events').EventTarget);
+    return load('EventTarget', 'events');
   },
   set EventTarget(value) {
     settle('EventTarget', value);
   },
   get CustomEvent() {
-    return settle('CustomEvent', lazy('events').CustomEvent);
+    return load('CustomEvent', 'events');
   },
   set CustomEvent(value) {
     settle('CustomEvent', value);
   },
   get AbortController() {
-    return settle('AbortController', lazy('events').AbortController);
+    return load('AbortController', 'events');
   },
   set AbortController(value) {
     settle('AbortController', value);
   },
   get AbortSignal() {
-    return settle('AbortSignal', lazy('events').AbortSignal);
+    return load('AbortSignal', 'events');
   },
   set AbortSignal(value) {
     settle('AbortSignal', value);
   },
   get DOMException() {
-    return settle('DOMException', lazy('events').DOMException);
+    return load('DOMException', 'events');
   },
   set DOMException(value) {
     settle('DOMException', value);
   },
   get Headers() {
-    return settle('Headers', lazy('web').Headers);
+    return load('Headers', 'web');
   },
   set Headers(value) {
     settle('Headers', value);
   },
   get Request() {
-    return settle('Request', lazy('web').Request);
+    return load('Request', 'web');
   },
   set Request(value) {
     settle('Request', value);
   },
   get Response() {
-    return settle('Response', lazy('web').Response);
+    return load('Response', 'web');
   },
   set Response(value) {
     settle('Response', value);
   },
   get Blob() {
-    return settle('Blob', lazy('web').Blob);
+    return load('Blob', 'web');
   },
   set Blob(value) {
     settle('Blob', value);
   },
   get File() {
-    return settle('File', lazy('web').File);
+    return load('File', 'web');
   },
   set File(value) {
     settle('File', value);
   },
   get FormData() {
-    return settle('FormData', lazy('web').FormData);
+    return load('FormData', 'web');
   },
   set FormData(value) {
     settle('FormData', value);
   },
   get fetch() {
-    return settle('fetch', lazy('web').fetch);
+    return load('fetch', 'web');
   },
   set fetch(value) {
     settle('fetch', value);
   },
+  get ReadableStream() {
+    return load('ReadableStream', 'streams');
+  },
+  set ReadableStream(value) {
+    settle('ReadableStream', value);
+  },
+  get WritableStream() {
+    return load('WritableStream', 'streams');
+  },
+  set WritableStream(value) {
+    settle('WritableStream', value);
+  },
+  get TransformStream() {
+    return load('TransformStream', 'streams');
+  },
+  set TransformStream(value) {
+    settle('TransformStream', value);
+  },
+  get ByteLengthQueuingStrategy() {
+    return load('ByteLengthQueuingStrategy', 'streams');
+  },
+  set ByteLengthQueuingStrategy(value) {
+    settle('ByteLengthQueuingStrategy', value);
+  },
+  get CountQueuingStrategy() {
+    return load('CountQueuingStrategy', 'streams');
+  },
+  set CountQueuingStrategy(value) {
+    settle('CountQueuingStrategy', value);
+  },
+  get TextDecoderStream() {
+    return load('TextDecoderStream', 'streams');
+  },
+  set TextDecoderStream(value) {
+    settle('TextDecoderStream', value);
+  },
+  get TextEncoderStream() {
+    return load('TextEncoderStream', 'streams');
+  },
+  set TextEncoderStream(value) {
+    settle('TextEncoderStream', value);
+  },
   get Buffer() {
-    return settle('Buffer', lazy('buffer').Buffer);
+    return load('Buffer', 'buffer');
   },
   set Buffer(value) {
     settle('Buffer', value);
   },
   get process() {
-    return settle('process', lazy('process').process);
+    return load('process', 'process');
   },
   set process(value) {
     settle('process', value);
@@ -182,6 +224,10 @@ defineProperties(globalThis, getOwnPropertyDescriptors(accessors));
 function settle(name, value) {
   hide(globalThis, name, value);
   return value;
+}
+
+function load(name, bundle) {
+  return settle(name, lazy(bundle)[name]);
 }
 
 hide(globalThis, 'global', globalThis);

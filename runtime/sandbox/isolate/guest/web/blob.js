@@ -1,4 +1,4 @@
-// https://w3c.github.io/FileAPI/, without streams.
+// https://w3c.github.io/FileAPI/
 const { bytesOf } = cordon.lazy('result');
 
 export class Blob {
@@ -38,6 +38,20 @@ export class Blob {
 
   async text() {
     return new TextDecoder().decode(this.#bytes);
+  }
+
+  stream() {
+    let left = this.#bytes;
+    return cordon.lazy('streams').streamOf({
+      async next() {
+        const bytes = left?.slice();
+        left = undefined;
+        return bytes?.length === 0 ? undefined : bytes;
+      },
+      cancel() {
+        left = undefined;
+      },
+    });
   }
 
   slice(start = 0, end = this.size, type = '') {

@@ -1,82 +1,12 @@
-// Request, Response and fetch, which asks the host. Bodies are in memory; `body` streams are not available.
+// Request, Response and fetch, which asks the host.
 import { Blob } from './blob.js';
-import { encodeForm, FormData } from './form-data.js';
+import { Body, sent, shared } from './body.js';
 import { Headers } from './headers.js';
+import { enter, ignore, leave, RemoteBody } from './remote-body.js';
 
 const { call } = cordon;
-const { bytesOf } = cordon.lazy('result');
-
-/** {blob, type} of what a request or response was given as its body. */
-function extract(body) {
-  if (body === null || body === undefined) return { blob: undefined, type: undefined };
-  if (body instanceof Blob) return { blob: body, type: body.type || undefined };
-  if (bytesOf(body) !== undefined) return { blob: new Blob([body]), type: undefined };
-  if (body instanceof FormData) return encodeForm(body);
-  if (Object.prototype.toString.call(body) === '[object URLSearchParams]') {
-    return { blob: new Blob([`${body}`]), type: 'application/x-www-form-urlencoded;charset=UTF-8' };
-  }
-  return { blob: new Blob([`${body}`]), type: 'text/plain;charset=UTF-8' };
-}
-
-class Body {
-  #blob;
-  #used = false;
-
-  constructor(body, headers) {
-    const { blob, type } = extract(body);
-    this.#blob = blob;
-    if (type !== undefined && !headers.has('content-type')) headers.set('content-type', type);
-  }
-
-  #take() {
-    if (this.#used) throw new TypeError('Body is unusable: Body has already been read');
-    if (this.#blob !== undefined) this.#used = true;
-    return this.#blob ?? new Blob();
-  }
-
-  get bodyUsed() {
-    return this.#used;
-  }
-
-  get body() {
-    return null;
-  }
-
-  async arrayBuffer() {
-    return this.#take().arrayBuffer();
-  }
-
-  async bytes() {
-    return this.#take().bytes();
-  }
-
-  async blob() {
-    return new Blob([this.#take()], { type: this.headers.get('content-type') ?? '' });
-  }
-
-  async text() {
-    return this.#take().text();
-  }
-
-  async json() {
-    return JSON.parse(await this.#take().text());
-  }
-
-  async formData() {
-    const text = await this.#take().text();
-    if (!/^application\/x-www-form-urlencoded/.test(this.headers.get('content-type') ?? ''))
-      throw new TypeError('formData() reads application/x-www-form-urlencoded only');
-    const form = new FormData();
-    for (const [name, value] of new URLSearchParams(text)) form.append(name, value);
-    return form;
-  }
-
-  /** For clone() and fetch: the body without using it up. */
-  static blobOf(from) {
-    if (from.#used) throw new TypeError('Body has already been read');
-    return from.#blob;
-  }
-}
+/** Statuses of responses that have no body. */
+const bodiless = [204, 205, 304];
 
 export class Request extends Body {
   #method;
@@ -91,7 +21,7 @@ export class Request extends Body {
     const known = /^(get|post|put|delete|head|options)$/i.test(method) ? method.toUpperCase() : method;
     if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(known)) throw new TypeError(`'${method}' is not a valid HTTP method.`);
     const headers = new Headers(init.headers ?? from?.headers);
-    const body = init.body !== undefined ? init.body : from && Body.blobOf(from);
+    const body = init.body !== undefined ? init.body : from && shared(from);
     if (body !== undefined && body !== null && /^(GET|HEAD)$/.test(known))
       throw new TypeError('Request with GET/HEAD method cannot have body.');
     super(body, headers);
@@ -152,7 +82,7 @@ export class Response extends Body {
     if (!Number.isInteger(status) || status < 200 || status > 599)
       throw new RangeError(`The status ${status} is not in the range 200 to 599`);
     const headers = new Headers(init?.headers);
-    if (body !== undefined && body !== null && [204, 205, 304].includes(status))
+    if (body !== undefined && body !== null && bodiless.includes(status))
       throw new TypeError(`A response with status ${status} has no body`);
     super(body, headers);
     this.#status = status;
@@ -189,7 +119,7 @@ export class Response extends Body {
   }
 
   clone() {
-    const copy = new Response(Body.blobOf(this), {
+    const copy = new Response(shared(this), {
       status: this.#status,
       statusText: this.#statusText,
       headers: this.#headers,
@@ -216,8 +146,8 @@ export class Response extends Body {
     return new Response(null, { status, headers: { location: new URL(url).href } });
   }
 
-  static received(answer, bytes, url) {
-    const response = new Response([204, 205, 304].includes(answer.status) ? null : bytes, answer);
+  static received(answer, body, url) {
+    const response = new Response(body, answer);
     response.#url = answer.url ?? url;
     response.#type = 'basic';
     response.#redirected = response.#url !== url;
@@ -231,17 +161,52 @@ export class Response extends Body {
 const { received } = Response;
 delete Response.received;
 
-/** Asks the host: operation `fetch` {url, method, headers: [[name, value]], redirect} + bytes -> {status, statusText?, headers, url?} + bytes. */
+let lastCall = 0;
+
 export async function fetch(input, init) {
   const request = new Request(input, init);
-  request.signal.throwIfAborted();
-  const body = Body.blobOf(request);
-  const { url, method, redirect } = request;
-  const args = { __proto__: null, url, method, headers: [...request.headers], redirect };
-  const answered = call('fetch', args, body && (await body.arrayBuffer()));
-  const aborted = new Promise((_, reject) =>
-    request.signal.addEventListener('abort', () => reject(request.signal.reason), { once: true }),
-  );
-  const { value, bytes } = await Promise.race([answered, aborted]);
-  return received(value, bytes, request.url);
+  const { signal } = request;
+  signal.throwIfAborted();
+  const asked = { __proto__: null, call: ++lastCall, isUnderWay: false };
+  const { promise: aborted, reject } = Promise.withResolvers();
+  const onAbort = () => {
+    if (asked.isUnderWay) call('fetch.cancel', { __proto__: null, call: asked.call }).then(ignore, ignore);
+    reject(signal.reason);
+  };
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([ask(request, asked), aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/**
+ * Asks the host: operation `fetch` {url, method, headers: [[name, value]], redirect, call} + bytes -> {status, statusText?,
+ * headers, url?, body?} + bytes. `body` is the number of the rest, `call` what `fetch.cancel` names until it is answered.
+ */
+async function ask(request, asked) {
+  const { url, method, redirect, signal } = request;
+  const sending = sent(request);
+  const body = sending && (await sending);
+  const place = enter();
+  if (place !== undefined) await place;
+  let answer;
+  try {
+    signal.throwIfAborted();
+    asked.isUnderWay = true;
+    const args = { __proto__: null, url, method, headers: [...request.headers], redirect, call: asked.call };
+    answer = await call('fetch', args, body);
+  } catch (error) {
+    leave();
+    throw error;
+  } finally {
+    asked.isUnderWay = false;
+  }
+  const { value, bytes } = answer;
+  const remote = value.body === undefined ? undefined : new RemoteBody(value.body, bytes, signal);
+  if (remote === undefined) leave();
+  const isBodiless = bodiless.includes(value.status);
+  if (isBodiless || signal.aborted) remote?.cancel();
+  return received(value, isBodiless ? null : (remote ?? bytes ?? new Blob()), url);
 }

@@ -24,6 +24,9 @@ _lengths = struct.Struct('<II').unpack
 
 _fd = -1
 
+# While an answer is awaited: what the collector calls then must not ask.
+asking = False
+
 
 def _no_flush():
     pass
@@ -104,24 +107,31 @@ def _reply():
     return reply.get('value'), data
 
 
+def _exchange(header, data=b''):
+    global asking
+    asking = True
+    try:
+        send(header, data)
+        return _reply()
+    finally:
+        asking = False
+
+
 def ask(op, args, data=b''):
     """Asks the host and waits: (value, bytes). Raises the host's error."""
     flush()
-    send(f'{{"t":"ask","op":{_quote(op)},"args":{args if type(args) is str else _encode(args)}}}', data)
-    return _reply()
+    return _exchange(f'{{"t":"ask","op":{_quote(op)},"args":{args if type(args) is str else _encode(args)}}}', data)
 
 
 def start():
     """The program of this run."""
     open()
-    send('{"t":"start"}')
-    return _reply()[0]
+    return _exchange('{"t":"start"}')[0]
 
 
 def limit(number):
     """The limit of the run that a refused file operation with this errno stood for, or None."""
-    send(f'{{"t":"limit","errno":{number}}}')
-    return _reply()[0]
+    return _exchange(f'{{"t":"limit","errno":{number}}}')[0]
 
 
 def display(mime, data):

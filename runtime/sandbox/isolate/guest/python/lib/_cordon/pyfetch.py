@@ -26,10 +26,22 @@ class AbortError(OSError):
     """The request was aborted."""
 
 
+class _Whole:
+    """A body read at once, for a response and its clones."""
+
+    def __init__(self, body):
+        self._body, self._bytes = body, None
+
+    def bytes(self):
+        if self._bytes is None:
+            self._bytes = self._body.rest()
+        return self._bytes
+
+
 class FetchResponse:
     """The response of pyfetch."""
 
-    def __init__(self, url, answer, data):
+    def __init__(self, url, answer, body):
         self.url = str(answer.get('url') or url)
         self.redirected = self.url != url
         self.status = int(answer.get('status', 200))
@@ -37,7 +49,7 @@ class FetchResponse:
         self.headers = {name.lower(): value for name, value in web.header_pairs(answer)}
         self.type = 'basic'
         self.body_used = False
-        self._data = data
+        self._whole = _Whole(body)
 
     @property
     def ok(self):
@@ -58,7 +70,7 @@ class FetchResponse:
         if self.body_used:
             raise BodyUsedError('Response body is already used')
         self.body_used = True
-        return self._data
+        return self._whole.bytes()
 
     async def memoryview(self):
         return memoryview(await self.bytes())
@@ -94,8 +106,8 @@ async def pyfetch(url, /, *, method='GET', headers=None, body=None, **options):
 
 def open_url(url):
     """The text at a URL."""
-    answer, data = web.fetch(url)
-    return io.StringIO(data.decode('utf-8', 'replace'))
+    _, body = web.fetch(url)
+    return io.StringIO(body.rest().decode('utf-8', 'replace'))
 
 
 def install():

@@ -1,30 +1,123 @@
-"""HTTP through the host's operation `fetch`: http.client, and with it urllib.request, urllib3 and requests."""
+"""HTTP through the host's operation `fetch`: http.client, and with it urllib.request, urllib3 and requests.
+
+A body is read piece by piece, each when it is wanted, by one call of the host.
+"""
 
 import http.client
 import io
 import re
 
-from _cordon import door
+from _cordon import door, errors
 
-# The host sends a whole body and answers a whole decoded body: these speak of a connection that does not exist.
+# The host sends a whole body and answers a decoded one: these speak of a connection that does not exist.
 _of_connection = frozenset(
     'accept-encoding connection content-encoding content-length keep-alive proxy-connection te trailer '
     'transfer-encoding upgrade'.split()
 )
 _line_break = re.compile(r'[\r\n]+')
+# Larger reads go past the buffer.
+_buffered = 8192
+
+
+# Bodies that were let go of while the host was being asked.
+_abandoned = []
+
+
+class Body:
+    """What follows the head of a response."""
+
+    def __init__(self, first, number):
+        self._first, self._number = first, number
+
+    @property
+    def complete(self):
+        """All of it that has not been read is here."""
+        return self._number is None
+
+    def read(self):
+        """The next piece; b'' at the end."""
+        piece, self._first = self._first, b''
+        while not piece and self._number is not None:
+            try:
+                answer, piece = _ask('fetch.read', {'body': self._number})
+            except BaseException:
+                self.close()
+                raise
+            if answer['done']:
+                self._number = None
+        return piece
+
+    def rest(self):
+        return b''.join(iter(self.read, b''))
+
+    def close(self):
+        """Ends the call at the host."""
+        number, self._number, self._first = self._number, None, b''
+        if number is None:
+            return
+        if door.asking:
+            _abandoned.append(number)
+        else:
+            _cancel(number)
+
+    __del__ = close
+
+
+def _cancel(number):
+    try:
+        door.ask('fetch.cancel', {'body': number})
+    except (*errors.from_the_host, TypeError):
+        # The run has no calls left, or the host has ended it.
+        pass
+
+
+def _ask(op, args, data=b''):
+    while _abandoned:
+        _cancel(_abandoned.pop())
+    return door.ask(op, args, data)
 
 
 def fetch(url, method='GET', headers=(), body=b'', redirect='follow'):
-    """({status, statusText?, headers, url?}, bytes). Raises EgressDenied, or another error of the host."""
+    """({status, statusText?, headers, url?}, Body). Raises EgressDenied, or another error of the host."""
     pairs = [[str(name), str(value)] for name, value in headers]
     args = {'url': url, 'method': method, 'headers': pairs, 'redirect': redirect}
-    answer, data = door.ask('fetch', args, body)
-    return answer, data
+    answer, data = _ask('fetch', args, body)
+    return answer, Body(data, answer.get('body'))
 
 
 def header_pairs(answer):
     headers = answer.get('headers') or []
     return [(str(name), str(value)) for name, value in (headers.items() if isinstance(headers, dict) else headers)]
+
+
+class _Response(io.RawIOBase):
+    """The bytes of a response as a connection would bring them: a head, then the body, as it comes."""
+
+    def __init__(self, head, body, chunked):
+        self._bytes, self._body, self._chunked = memoryview(head), body, chunked
+        self._ended = False
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        if not self._bytes and not self._ended:
+            self._bytes = memoryview(self._next())
+        size = min(len(buffer), len(self._bytes))
+        buffer[:size] = self._bytes[:size]
+        self._bytes = self._bytes[size:]
+        return size
+
+    def _next(self):
+        piece = self._body.read()
+        self._ended = not piece
+        if not self._chunked:
+            return piece
+        return b'%x\r\n%b\r\n' % (len(piece), piece)
+
+    def close(self):
+        self._body.close()
+        super().close()
 
 
 class Wire:
@@ -34,7 +127,7 @@ class Wire:
         host = f'[{host}]' if ':' in host and not host.startswith('[') else host
         self._origin = f'{scheme}://{host}' + ('' if port in (None, default_port) else f':{port}')
         self._out = bytearray()
-        self._response = b''
+        self._response = None
         self._timeout = None
 
     def sendall(self, data, flags=0):
@@ -52,8 +145,8 @@ class Wire:
         return len(data)
 
     def makefile(self, mode='r', *args, **options):
-        response, self._response = self._response, b''
-        return io.BytesIO(response)
+        response, self._response = self._response, None
+        return io.BytesIO() if response is None else io.BufferedReader(response, _buffered)
 
     def settimeout(self, value):
         self._timeout = value
@@ -120,20 +213,30 @@ def _unchunk(out, at):
         at += size + 2
 
 
-def _response(method, answer, data):
-    """The response as HTTP/1.1 bytes."""
+def _response(method, answer, body):
+    """The response as HTTP/1.1 has it: with its length where that is known, else in chunks as they come."""
     status = int(answer.get('status', 200))
     reason = str(answer.get('statusText') or http.client.responses.get(status, ''))
-    pairs = [(name, value) for name, value in header_pairs(answer) if name.lower() not in _of_connection]
-    if method != 'HEAD' and status not in (204, 304):
+    given = header_pairs(answer)
+    pairs = [(name, value) for name, value in given if name.lower() not in _of_connection]
+    lengths = [pair for pair in given if pair[0].lower() == 'content-length']
+    chunked = False
+    if method == 'HEAD' or status in (204, 304):
+        pairs += lengths
+        body.close()
+    elif body.complete:
+        data = body.read()
+        body = Body(data, None)
         pairs.append(('Content-Length', str(len(data))))
+    elif lengths:
+        pairs += lengths[:1]
     else:
-        pairs += [pair for pair in header_pairs(answer) if pair[0].lower() == 'content-length']
-        data = b''
+        chunked = True
+        pairs.append(('Transfer-Encoding', 'chunked'))
     pairs.append(('Connection', 'close'))
     lines = [f'HTTP/1.1 {status} {reason}', *(f'{name}: {value}' for name, value in pairs)]
     head = '\r\n'.join(_line_break.sub(' ', line) for line in lines)
-    return head.encode('latin-1', 'replace') + b'\r\n\r\n' + data
+    return _Response(head.encode('latin-1', 'replace') + b'\r\n\r\n', body, chunked)
 
 
 def _connect(self):
