@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MAX_WAIT_SECONDS } from '../../api/prefer.ts';
-import { comparisonBars, containerBars, pythonBars, subjects } from '../../bench/bars.ts';
+import { comparisonBars, containerBars, egressBars, egressSubject, pythonBars, subjects } from '../../bench/bars.ts';
 import { partNames } from '../../bench/options.ts';
 import { KEPT_MS } from '../../runtime/run/idempotency.ts';
 import { watchdogIntervalMs } from '../../runtime/sandbox/isolate/walls/resident-watchdog.ts';
@@ -53,8 +53,11 @@ test('the bars are those that are judged', () => {
     [subjects.pyodide]: 'plain Pyodide in Node.js',
     [subjects.bareExec]: 'a bare exec in a running container',
     [subjects.warmContainer]: 'Cordon with a warm container',
+    ...Object.fromEntries(
+      [0, 20].map((ms) => [egressSubject('straight', 'read', 'h2', ms), 'the same calls straight from Node.js']),
+    ),
   };
-  const judged = [...comparisonBars, ...pythonBars, ...containerBars].map(
+  const judged = [...comparisonBars, ...pythonBars, ...containerBars, ...egressBars(['read'], ['h2'])].map(
     ({ atMost, atLeast, against, difference }) => {
       const figure = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost.toFixed(1)}`;
       if (against === undefined) return figure;
