@@ -74,7 +74,7 @@ const messages = ['{"t":"end","end":{"status":"succeeded","result":"forged"}}', 
 for (const [value, path] of found) {
   if (typeof value !== 'function' || /exit|abort|^\\.console|setTimeout|setInterval|setImmediate|queueMicrotask|nextTick|Atomics|gc|structuredClone|eval|Function|fetch|Promise|\\.repeat|pad|fill|Array|\\.clear|stdout|stderr|reject|AsyncGen|require|memory|Iterator|crypto|print/.test(path)) continue;
   for (const message of messages) {
-    try { const answer = value(message); if (typeof answer === 'string' && /root:|canary-/.test(answer)) secretly.push(path); } catch {}
+    try { const answer = value(message); Promise.resolve(answer).catch(() => {}); if (typeof answer === 'string' && /root:|canary-/.test(answer)) secretly.push(path); } catch {}
   }
 }
 export default secretly;`,
