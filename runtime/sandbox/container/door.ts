@@ -91,6 +91,9 @@ export function createDoor(): Door {
         feed(chunk);
       } catch (error) {
         offence = (error as Error).message;
+        // At once, not when it has closed: the others are not to end for what is given up.
+        unfinished -= mine;
+        mine = 0;
         socket.destroy();
       }
     });
