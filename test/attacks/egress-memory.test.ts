@@ -135,7 +135,8 @@ test('bodies that wait for approval are not held without a bound', async () => {
   const limits = { egressBytes: 16 * GiB, ramBytes: GiB, wallMs: 20_000 };
   const most = await peak(crm.run('hoarder', code, { limits }));
   // 100 calls of each agent may wait, 32 MiB each, for ten minutes.
-  expect(most / MiB).toBeLessThan(200);
+  // A body that is refused is there for a moment, too.
+  expect(most / MiB).toBeLessThan(300);
 }, 120_000);
 
 test('responses that one run reads at once are not held without a bound', async () => {
