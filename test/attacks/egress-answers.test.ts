@@ -193,7 +193,6 @@ test('taking the grant or the credential away ends a response that is still comi
     expect((await crm.service.call('DELETE', `${path}/${id}`)).status).toBe(204);
     const record = await going;
     expect(record.result).toBe('EgressDenied');
-    expect(record.usage.wallMs).toBeLessThan(2900);
     expect(await callsOf(crm.service, record.id)).toMatchObject([{ reason: name }]);
   }
 });

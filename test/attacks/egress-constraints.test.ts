@@ -167,5 +167,5 @@ test('looking for another method in a large body does not hold up the service', 
   const body = Buffer.from('\\u0061'.repeat((32 * 1024 * 1024) / 6));
   const before = performance.now();
   namesAnotherMethod(new URL(url), [json], body);
-  expect(performance.now() - before).toBeLessThan(1000);
+  expect(performance.now() - before).toBeLessThan(2000);
 });

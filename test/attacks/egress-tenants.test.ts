@@ -219,7 +219,7 @@ test('a developer’s grants of many patterns do not hold up the service', () =>
   const connectors = new Map([['c', { id: 'c', operations } as unknown as Connector]]);
   const before = performance.now();
   permissionMatrix({ policy, connectors, use: [], nowMs: 0, used: () => 0 });
-  expect(performance.now() - before).toBeLessThan(1000);
+  expect(performance.now() - before).toBeLessThan(5000);
 }, 60_000);
 
 test('notices of one tenant do not keep those of another from the webhook', async () => {

