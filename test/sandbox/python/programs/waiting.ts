@@ -118,12 +118,18 @@ await asyncio.sleep(0)
   {
     name: 'urlopen names the policy',
     code: 'import urllib.request\nurllib.request.urlopen("https://example.com/a")',
-    expect: { status: 'failed', error: { name: 'URLError', message: /egress policy .* allows no call to https:\/\/example\.com/ } },
+    expect: {
+      status: 'failed',
+      error: { name: 'URLError', message: /egress policy .* allows no call to https:\/\/example\.com/ },
+    },
   },
   {
     name: 'http.client names the policy',
     code: 'import http.client\nc = http.client.HTTPSConnection("example.com")\nc.request("GET", "/")',
-    expect: { status: 'failed', error: { name: 'EgressDenied', message: /^the egress policy .* allows no call to https:\/\/example\.com/ } },
+    expect: {
+      status: 'failed',
+      error: { name: 'EgressDenied', message: /^the egress policy .* allows no call to https:\/\/example\.com/ },
+    },
   },
   {
     name: 'EgressDenied is an OSError of cordon',
