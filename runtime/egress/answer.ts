@@ -1,7 +1,7 @@
 /** A service's response on its way to the guest: decoded, bounded, scrubbed, counted; its last byte ends the call. */
-import { type Bytes, through } from './byte-stream.ts';
+import { inTurn, type Stage, through } from './byte-stream.ts';
 import type { OpenCall } from './call-book.ts';
-import { decodeBody } from './decode-body.ts';
+import { decodeStage } from './decode-body.ts';
 import { EgressError, type EgressResponse } from './egress.ts';
 import { cleanResponseHeaders } from './headers.ts';
 import type { Scrubber } from './scrub.ts';
@@ -21,42 +21,32 @@ export interface Answered {
 
 export function answer({ call, received, url, scrubber, room, onBytes }: Answered): EgressResponse {
   call.tell({ status: received.status });
-  const headers = scrubber.fields(cleanResponseHeaders(received.headers));
   const encodings = received.headers
     .filter(([name]) => name.toLowerCase() === 'content-encoding')
     .map(([, value]) => value);
-  const decoded = decodeBody(received.body, encodings.join(','), room.bytes);
-  return {
-    status: received.status,
-    statusText: scrubber.text(received.statusText),
-    headers,
-    body: told(scrubber.stream(decoded)),
-    url: scrubber.text(url.href),
-  };
-
+  const { decoded, cap } = decodeStage(received.body, encodings.join(','), room.bytes);
+  // All that is text is searched at once.
+  const [[, statusText], [, href], ...headers] = scrubber.fields([
+    ['', received.statusText],
+    ['', url.href],
+    ...cleanResponseHeaders(received.headers),
+  ]) as [[string, string], [string, string], ...[string, string][]];
+  let responseBytes = 0;
   /** The end is told once, also of a body that nobody reads. */
-  function told(body: Bytes): Bytes {
-    let responseBytes = 0;
-    const counted = through(body, {
-      push(chunk) {
-        responseBytes += chunk.byteLength;
-        onBytes(chunk.byteLength);
-        return chunk;
-      },
-      settled(error) {
-        call.tell({ responseBytes });
-        call.end(error === undefined ? undefined : failureOf(error));
-      },
-    })[Symbol.asyncIterator]();
-    const iterator: AsyncIterator<Uint8Array> = {
-      next: () =>
-        counted.next().catch((error: unknown) => {
-          throw failureOf(error);
-        }),
-      return: async () => (await counted.return?.()) ?? { done: true, value: undefined },
-    };
-    return { [Symbol.asyncIterator]: () => iterator };
-  }
+  const told: Stage = {
+    push(chunk) {
+      responseBytes += chunk.byteLength;
+      onBytes(chunk.byteLength);
+      return chunk;
+    },
+    settled(error) {
+      call.tell({ responseBytes });
+      call.end(error === undefined ? undefined : failureOf(error));
+    },
+    failed: failureOf,
+  };
+  const body = through(decoded, inTurn([cap, scrubber.stage(), told]));
+  return { status: received.status, statusText, headers, body, url: href };
 
   function failureOf(error: unknown): EgressError {
     if (call.signal.reason instanceof EgressError) return call.signal.reason;

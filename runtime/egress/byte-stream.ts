@@ -12,6 +12,35 @@ export interface Stage {
   end?(): Uint8Array | undefined;
   /** Once, when all is over: `error` when it broke. */
   settled?(error?: unknown): void;
+  /** What is thrown instead of `error`. */
+  failed?(error: unknown): unknown;
+}
+
+/** Several stages as one: a read goes through all of them in one step. `settled` and `failed` are the last one's. */
+export function inTurn(stages: readonly [...Stage[], Stage]): Stage {
+  const last = stages.at(-1) as Stage;
+  const pushed = (chunk: Uint8Array, from: number): Uint8Array | undefined => {
+    let bytes: Uint8Array | undefined = chunk;
+    for (let at = from; at < stages.length; at++) {
+      if (bytes === undefined || bytes.byteLength === 0) return undefined;
+      bytes = (stages[at] as Stage).push(bytes);
+    }
+    return bytes;
+  };
+  return {
+    push: (chunk) => pushed(chunk, 0),
+    end() {
+      const rest: Uint8Array[] = [];
+      for (const [at, stage] of stages.entries()) {
+        const left = stage.end?.();
+        const out = left && pushed(left, at + 1);
+        if (out && out.byteLength > 0) rest.push(out);
+      }
+      return rest.length < 2 ? rest[0] : Buffer.concat(rest);
+    },
+    settled: (error) => last.settled?.(error),
+    failed: (error) => (last.failed ? last.failed(error) : error),
+  };
 }
 
 /** The result can be read once. */
@@ -41,7 +70,7 @@ export function through(source: Bytes, stage: Stage): Bytes {
       if (isOver) return done;
       settle(error);
       await from.return?.();
-      throw error;
+      throw stage.failed ? stage.failed(error) : error;
     }
   }
 

@@ -4,6 +4,7 @@ import type { JsonObject } from '../json.ts';
 import type { Approvals } from '../permission/approvals.ts';
 import type { CredentialLease } from '../vault/credential.ts';
 import type { ByteShare } from './byte-budget.ts';
+import { createCallEntries } from './call-entries.ts';
 import { type EgressCall, EgressError } from './egress.ts';
 import type { GateDeps, GateRun } from './gate.ts';
 import type { Permitted } from './judge.ts';
@@ -46,53 +47,14 @@ export interface CallBook {
 
 /** Refused calls of a run that are told one by one: a loop must not fill the disk with what was not done. */
 const MOST_REFUSED = 1000;
-/** Entries of reads share flushes. */
-const PATIENCE_MS = 50;
 
 export function createCallBook(deps: GateDeps, run: GateRun, held: ByteShare): CallBook {
-  const { store, audit, permissions, clock, log } = deps;
+  const { permissions, clock } = deps;
   const { owner, runId, user } = run;
+  const entries = createCallEntries(deps, run);
   const mine = new Set<OpenCall>();
-  const writing = new Set<Promise<void>>();
-  /** What the disk refused: nothing more leaves until it is written. */
-  let unwritten: JsonObject[] = [];
   let isClosed = false;
   let refused = 0;
-
-  const entry = (detail: JsonObject) => ({ kind: 'egress' as const, agent: owner.agent, run: runId, detail });
-
-  /** After the fact: not waited for, except by the end of the run and, when it failed, by the next call. */
-  function write(detail: JsonObject, counts?: Permitted): void {
-    const done = store
-      .transaction(
-        (tx) => {
-          if (counts) permissions.count(tx, owner, counts.grant, counts.compiled.connector.id, counts.operation.name);
-          audit.add(tx, owner.tenant, entry(detail));
-        },
-        { patienceMs: PATIENCE_MS },
-      )
-      .catch((error: unknown) => {
-        log.error({ runId, error }, 'the audit entry of a call could not be written yet');
-        unwritten.push(detail);
-      })
-      .finally(() => writing.delete(done));
-    writing.add(done);
-  }
-
-  /** Errors: EgressError; whoever cannot be audited does not call. */
-  async function catchUp(): Promise<void> {
-    if (unwritten.length === 0) return;
-    const late = unwritten;
-    unwritten = [];
-    try {
-      await store.transaction((tx) => {
-        for (const detail of late) audit.add(tx, owner.tenant, entry(detail));
-      });
-    } catch (error) {
-      unwritten = [...late, ...unwritten];
-      throw new EgressError('limit', 'calls wait until the audit can be written', { cause: error });
-    }
-  }
 
   function begin(method: string): OpenCall {
     const startedAt = clock.now();
@@ -133,16 +95,13 @@ export function createCallBook(deps: GateDeps, run: GateRun, held: ByteShare): C
             call.abort(new EgressError('no_grant', 'the grant of this call was taken away')),
           ),
         );
-        await catchUp();
+        await entries.ready();
         if (operation.effect === 'read' && grant.maxCalls === undefined) {
           counted = permitted;
           return;
         }
-        await store.transaction((tx) => {
-          permissions.count(tx, owner, grant, compiled.connector.id, operation.name);
-          if (operation.effect !== 'read')
-            audit.add(tx, owner.tenant, entry({ ...known, phase: 'begun' } as JsonObject));
-        });
+        const detail = operation.effect === 'read' ? undefined : ({ ...known, phase: 'begun' } as JsonObject);
+        await entries.begun(permitted, detail);
       },
 
       async approved(approvals, { method: exact, url, body, permitted, signal }) {
@@ -198,7 +157,7 @@ export function createCallBook(deps: GateDeps, run: GateRun, held: ByteShare): C
         if (error) known.reason = error.reason;
         if (!known.allowed && ++refused > MOST_REFUSED) return;
         run.onCall({ ...known });
-        write({ ...known } as JsonObject, counted);
+        entries.ended({ ...known } as JsonObject, counted);
       },
 
       refuse(error) {
@@ -225,13 +184,9 @@ export function createCallBook(deps: GateDeps, run: GateRun, held: ByteShare): C
       if (refused > MOST_REFUSED) {
         const summary: EgressCall = { allowed: false, method: '', host: '', more: refused - MOST_REFUSED };
         run.onCall(summary);
-        write({ ...summary } as JsonObject);
+        entries.ended({ ...summary } as JsonObject, undefined);
       }
-      while (writing.size > 0) {
-        store.hurry();
-        await Promise.all(writing);
-      }
-      await catchUp().catch((error: unknown) => log.error({ runId, error }, 'audit entries of a run are lost'));
+      await entries.close();
     },
   };
 }

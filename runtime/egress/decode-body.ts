@@ -8,7 +8,7 @@ import {
   createInflateRaw,
   createZstdDecompress,
 } from 'node:zlib';
-import { type Bytes, through } from './byte-stream.ts';
+import { type Bytes, type Stage, through } from './byte-stream.ts';
 import { EgressError } from './egress.ts';
 
 /** More than one on top of another is no service's habit, and the way of bombs. */
@@ -22,16 +22,29 @@ const zstdWindowLog = 23;
  * joined with commas. Errors: EgressError `limit` at the cap; `upstream` for codings that are unknown, too many or broken.
  */
 export function decodeBody(body: Bytes, contentEncoding: string | undefined, maxBytes: number): Bytes {
+  const { decoded: plain, cap } = decodeStage(body, contentEncoding, maxBytes);
+  return through(plain, cap);
+}
+
+/** The same, with the cap on what is decoded left to be applied. */
+export function decodeStage(
+  body: Bytes,
+  contentEncoding: string | undefined,
+  maxBytes: number,
+): { decoded: Bytes; cap: Stage } {
   const codings = (contentEncoding ?? '')
     .toLowerCase()
     .split(',')
     .map((coding) => coding.trim())
     .filter((coding) => coding !== '' && coding !== 'identity');
-  const bounded = capped(body, maxBytes);
-  if (codings.length === 0) return bounded;
-  if (codings.length > MAX_CODINGS) return broken(bounded, `is encoded more than ${MAX_CODINGS} times`);
-  if (!codings.every((coding) => decoders.has(coding))) return broken(bounded, 'has an encoding that is not known');
-  return capped(decoded(bounded, codings.toReversed()), maxBytes);
+  const cap = capOf(maxBytes);
+  if (codings.length === 0) return { decoded: body, cap };
+  const bounded = through(body, capOf(maxBytes));
+  if (codings.length > MAX_CODINGS)
+    return { decoded: broken(bounded, `is encoded more than ${MAX_CODINGS} times`), cap };
+  if (!codings.every((coding) => decoders.has(coding)))
+    return { decoded: broken(bounded, 'has an encoding that is not known'), cap };
+  return { decoded: decoded(bounded, codings.toReversed()), cap };
 }
 
 type Decoder = (first: number | undefined) => Transform;
@@ -46,15 +59,15 @@ const decoders: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ['deflate', (first) => (first !== undefined && (first & 0x0f) !== 8 ? createInflateRaw() : createInflate())],
 ]);
 
-function capped(body: Bytes, maxBytes: number): Bytes {
+function capOf(maxBytes: number): Stage {
   let bytes = 0;
-  return through(body, {
+  return {
     push(chunk) {
       bytes += chunk.byteLength;
       if (bytes > maxBytes) throw new EgressError('limit', `the response has more than ${maxBytes} bytes`);
       return chunk;
     },
-  });
+  };
 }
 
 function broken(body: Bytes, why: string): Bytes {

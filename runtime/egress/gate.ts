@@ -1,10 +1,12 @@
 /** The one gate: every outbound call of every agent passes here. Read top to bottom: judge, count, approve, borrow, send, tell. */
 import type { Audit } from '../audit/audit.ts';
 import type { Clock } from '../clock.ts';
+import type { CompiledConnector } from '../connector/connector.ts';
 import type { Connectors } from '../connector/connectors.ts';
 import { secretAudience } from '../connector/secret-audience.ts';
 import type { Approvals } from '../permission/approvals.ts';
 import type { Permissions } from '../permission/permissions.ts';
+import type { EffectivePolicy } from '../permission/policy.ts';
 import type { Owner } from '../sandbox/driver.ts';
 import type { Store } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -63,6 +65,17 @@ export interface Gate {
   open(run: GateRun): RunEgress;
 }
 
+/** What a call is judged by: frozen, and the same objects until one of them changes. */
+interface Rules {
+  serving: readonly CompiledConnector[];
+  policy: EffectivePolicy;
+}
+
+interface Judged {
+  permitted: Permitted;
+  rules: Rules;
+}
+
 /** Bodies of the largest size that one run may have under way. */
 const BODIES_AT_ONCE = 4;
 
@@ -104,15 +117,14 @@ export function createGate(deps: GateDeps): Gate {
       call.holds(body?.byteLength ?? 0);
 
       const request = { method: asked.method, url, headers, body };
-      const first = await permit(call, { ...request, chosen });
+      const judged = await permit(call, { ...request, chosen });
+      const { permitted } = judged;
+      const { connector } = permitted.compiled;
       // Before anything is counted, asked or lent.
-      refuseForeignCredential(first.compiled.connector, headers, url, { operation: first.operation, body });
-      await call.begun(first);
-      if (first.grant.requiresApproval) await call.approved(approvals, { ...request, permitted: first, signal });
-      const permitted = await confirm(call, { ...request, chosen }, first);
-      const { operation, compiled } = permitted;
-      const { connector } = compiled;
-      const clean = refuseForeignCredential(connector, headers, url, { operation });
+      const clean = refuseForeignCredential(connector, headers, url, { operation: permitted.operation, body });
+      await call.begun(permitted);
+      if (permitted.grant.requiresApproval) await call.approved(approvals, { ...request, permitted, signal });
+      await confirm(call, { ...request, chosen }, judged);
       const ms = deadline(permitted);
 
       const lease =
@@ -128,8 +140,7 @@ export function createGate(deps: GateDeps): Gate {
       call.borrows(lease, signal, ms);
       const send = async () => {
         const signed = await authenticator.authenticate({
-          ...{ connector, operation, lease, method: asked.method, body, signal: call.signal },
-          ...clean,
+          ...{ connector, lease, method: asked.method, clean, body, signal: call.signal },
         });
         call.leaves();
         const received = await upstream.send({
@@ -154,17 +165,15 @@ export function createGate(deps: GateDeps): Gate {
     }
 
     /** `counted`: the grant that this call was counted against already. */
-    async function permit(call: OpenCall, request: Omit<JudgedRequest, 'agent'>, counted?: string): Promise<Permitted> {
-      const [serving, policy] = await Promise.all([
-        connectors.forOrigin(owner.tenant, request.url.origin),
-        permissions.policy(owner),
-      ]);
+    async function permit(call: OpenCall, request: Omit<JudgedRequest, 'agent'>, counted?: string): Promise<Judged> {
+      const rules = await rulesFor(request.url);
+      const { serving, policy } = rules;
       const judgement = judge({ ...request, agent: owner.agent }, serving, {
         policy,
         nowMs: clock.now(),
         used: (grant) => permissions.used(owner, grant) - (grant === counted ? 1 : 0),
       });
-      if ('permitted' in judgement) return judgement.permitted;
+      if ('permitted' in judgement) return { permitted: judgement.permitted, rules };
       const { error, connector, operation, grant } = judgement.refused;
       call.tell({
         ...(connector === undefined ? {} : { connector }),
@@ -175,20 +184,27 @@ export function createGate(deps: GateDeps): Gate {
     }
 
     /** Judged again right before the credential is lent: flushes and people take time, and what held may not hold now. */
-    async function confirm(
-      call: OpenCall,
-      request: Omit<JudgedRequest, 'agent'>,
-      first: Permitted,
-    ): Promise<Permitted> {
-      const now = await permit(call, request, first.grant.id);
+    async function confirm(call: OpenCall, request: Omit<JudgedRequest, 'agent'>, before: Judged): Promise<void> {
+      const { serving, policy } = await rulesFor(request.url);
+      // By the same rules the same grant allows it, as long as that lasts: which `deadline` asks.
+      if (serving === before.rules.serving && policy === before.rules.policy) return;
+      const first = before.permitted;
+      const { permitted: now } = await permit(call, request, first.grant.id);
       const isSame =
         now.grant.id === first.grant.id &&
         now.compiled.connector.id === first.compiled.connector.id &&
         now.compiled.connector.updatedAt === first.compiled.connector.updatedAt &&
         now.operation.name === first.operation.name &&
         now.operation.effect === first.operation.effect;
-      if (isSame) return now;
-      throw new EgressError('no_grant', 'what allowed this call has changed meanwhile: make it again');
+      if (!isSame) throw new EgressError('no_grant', 'what allowed this call has changed meanwhile: make it again');
+    }
+
+    async function rulesFor({ origin }: URL): Promise<Rules> {
+      const [serving, policy] = await Promise.all([
+        connectors.forOrigin(owner.tenant, origin),
+        permissions.policy(owner),
+      ]);
+      return { serving, policy };
     }
 
     function checkSize(body: Uint8Array | undefined): void {

@@ -5,7 +5,7 @@
  * Found: the secret as it is, base64, base64url, hexadecimal, each also percent-encoded or escaped (JSON, HTML), in full or
  * in part, up to twice over. Not found: compressed or encrypted within the body, other charsets, a secret in pieces.
  */
-import { type Bytes, through } from './byte-stream.ts';
+import type { Stage } from './byte-stream.ts';
 import { readThroughEscapes } from './read-through-escapes.ts';
 import { type Spelling, spellingsOf } from './secret-spellings.ts';
 import { createSpellingFinder } from './spelling-finder.ts';
@@ -19,8 +19,8 @@ export interface Scrubber {
   text(value: string): string;
   /** Names and values. */
   fields(fields: readonly [string, string][]): [string, string][];
-  /** The same number of bytes. */
-  stream(body: Bytes): Bytes;
+  /** For one body: the same number of bytes. */
+  stage(): Stage;
 }
 
 const asterisk = 0x2a;
@@ -46,7 +46,11 @@ const nothing: Waiting = { bytes: new Uint8Array(), masked: 0 };
 export function createScrubber(secrets: readonly string[]): Scrubber {
   const spellings = spellingsOf(secrets);
   if (spellings.length === 0)
-    return { text: (value) => value, fields: (fields) => [...fields], stream: (body) => body };
+    return {
+      text: (value) => value,
+      fields: (fields) => [...fields],
+      stage: () => ({ push: (chunk) => chunk }),
+    };
   const finder = createSpellingFinder(spellings);
   // A secret that itself holds what looks like an escape of one kind is found when only the other kinds are undone.
   const looksEscaped = spellings.some(({ bytes }) => hasEscapes(bytes, introducers.all));
@@ -147,18 +151,20 @@ export function createScrubber(secrets: readonly string[]): Scrubber {
       return fields.map(([name, value]) => [text(name), text(value)]);
     },
 
-    stream(body) {
-      let waiting = nothing;
-      const pass = (more: Uint8Array | undefined): Uint8Array => {
-        const { bytes, masked } = waiting;
-        const all = bytes.length === 0 ? (more ?? bytes) : more ? Buffer.concat([bytes, more]) : bytes;
-        const { out, rest } = scrub({ bytes: all, masked }, more === undefined);
-        waiting = rest;
-        return out;
-      };
-      return through(body, { push: pass, end: () => pass(undefined) });
-    },
+    stage,
   };
+
+  function stage(): Stage {
+    let waiting = nothing;
+    const pass = (more: Uint8Array | undefined): Uint8Array => {
+      const { bytes, masked } = waiting;
+      const all = bytes.length === 0 ? (more ?? bytes) : more ? Buffer.concat([bytes, more]) : bytes;
+      const { out, rest } = scrub({ bytes: all, masked }, more === undefined);
+      waiting = rest;
+      return out;
+    };
+    return { push: pass, end: () => pass(undefined) };
+  }
 }
 
 /**

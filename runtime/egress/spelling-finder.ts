@@ -10,38 +10,44 @@ export interface SpellingFinder {
   openFrom(bytes: Uint8Array): number;
 }
 
+/** Places of a spelling in the filter, at most; and of all spellings together, so that it lets little through. */
+const MAX_STRIDE = 32;
+const MAX_WINDOWS = 4096;
+
 /** Each spelling has at least `filterLength` bytes. */
 export function createSpellingFinder(spellings: readonly Spelling[]): SpellingFinder {
   const tree = createSpellingTree(spellings);
-  const bits = Math.min(16, Math.max(10, Math.ceil(Math.log2(spellings.length + 1)) + 6));
+  const shortest = spellings.reduce((least, { bytes }) => Math.min(least, bytes.length), MAX_STRIDE + filterLength);
+  const most = Math.min(MAX_STRIDE, Math.floor(MAX_WINDOWS / Math.max(1, spellings.length)));
+  // Wherever a spelling stands, one of its first `stride` windows begins at a multiple of it: no other need be looked at.
+  const stride = Math.max(1, Math.min(most, shortest - filterLength + 1));
+  const bits = Math.min(16, Math.max(10, Math.ceil(Math.log2(spellings.length * stride + 1)) + 6));
   const shift = 32 - bits;
-  // Ordinary text does not get past this: whether any spelling begins with four such bytes.
+  // Ordinary text does not get past this.
   const filter = new Uint8Array(1 << bits);
-  for (const { bytes } of spellings) {
-    const [a, b, c, d] = bytes as unknown as [number, number, number, number];
-    filter[Math.imul((a << 24) | (b << 16) | (c << 8) | d, 0x9e3779b1) >>> shift] = 1;
-  }
+  for (const { bytes } of spellings)
+    for (let at = 0; at < stride; at++) filter[Math.imul(windowAt(bytes, at), 0x9e3779b1) >>> shift] = 1;
 
   return {
     tree,
 
     find(bytes, found) {
-      let word = 0;
-      for (let at = 0; at < bytes.length; at++) {
-        word = (word << 8) | (bytes[at] as number);
-        if (filter[Math.imul(word, 0x9e3779b1) >>> shift] === 0 || at < filterLength - 1) continue;
-        let node = root;
-        for (let back = at - filterLength + 1; back <= at; back++) node = tree.step(node, bytes[back] as number);
-        // What is shallow the filter sees again with the next byte.
-        while (!tree.isShallow(node)) {
-          const end = at + 1;
-          tree.ending(node, (spelling) => found(end - spelling.bytes.length, end, spelling));
-          if (end === bytes.length) return;
-          at = end;
-          const byte = bytes[at] as number;
-          word = (word << 8) | byte;
-          node = tree.step(node, byte);
+      /** What begins before has been read through the tree. */
+      let begun = 0;
+      for (let at = 0; at <= bytes.length - filterLength; ) {
+        if (filter[Math.imul(windowAt(bytes, at), 0x9e3779b1) >>> shift] === 0) {
+          at += stride;
+          continue;
         }
+        let node = root;
+        let end = Math.max(begun, at - stride + 1);
+        // A spelling that holds this window is deep in the tree when the window has been read.
+        while (end < bytes.length && (end < at + filterLength || !tree.isShallow(node))) {
+          node = tree.step(node, bytes[end++] as number);
+          tree.ending(node, (spelling) => found(end - spelling.bytes.length, end, spelling));
+        }
+        begun = end - filterLength + 1;
+        at = Math.ceil(begun / stride) * stride;
       }
     },
 
@@ -54,3 +60,9 @@ export function createSpellingFinder(spellings: readonly Spelling[]): SpellingFi
     },
   };
 }
+
+const windowAt = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] as number) << 24) |
+  ((bytes[at + 1] as number) << 16) |
+  ((bytes[at + 2] as number) << 8) |
+  (bytes[at + 3] as number);

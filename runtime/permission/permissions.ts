@@ -16,7 +16,7 @@ import { isWildcard } from './operation-pattern.ts';
 import type { EffectivePolicy } from './policy.ts';
 import { createPolicyCache } from './policy-cache.ts';
 import { createRevocations } from './revocations.ts';
-import { countCall, type OperationUse, readUse } from './use.ts';
+import { countCalls, type OperationUse, readUse } from './use.ts';
 
 /** Who changes something: the id of an API key, for the audit. */
 export interface ChangedBy {
@@ -63,10 +63,10 @@ export interface Permissions {
   ): Promise<EffectivePolicy>;
 
   /**
-   * Counts one call, part of the caller's transaction. Errors: EgressError `max_calls` when the grant is used up,
+   * Counts calls (default: one), part of the caller's transaction. Errors: EgressError `max_calls` when the grant is used up,
    * `no_grant` when it is in force no more.
    */
-  count(tx: Transaction, owner: Owner, grant: Grant, connector: string, operation: string): void;
+  count(tx: Transaction, owner: Owner, grant: Grant, connector: string, operation: string, calls?: number): void;
   /** Calls that were counted against a grant, as of the policy that was read last: call `policy` first. */
   used(owner: Owner, grantId: string): number;
   /** Calls `listener` once when the grant is deleted or changed: calls under way end then. Returns the end of it. */
@@ -148,7 +148,8 @@ export function createPermissions({ store, clock, audit, connectors }: Permissio
       throw new CordonError('conflict', 'The grants keep changing: try again');
     },
 
-    count: (tx, owner, grant, connector, operation) => countCall(tx, owner, grant, connector, operation, clock.now()),
+    count: (tx, owner, grant, connector, operation, calls = 1) =>
+      countCalls(tx, owner, grant, connector, operation, { calls, nowMs: clock.now() }),
 
     async matrix(owner) {
       const policy = await cache.read(owner);

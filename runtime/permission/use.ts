@@ -34,21 +34,21 @@ export const readCounts = (tx: Transaction, owner: Owner): [id: string, used: nu
   tx.range<number>({ prefix: countsOf(owner) }).map(({ key, value }) => [String(key[3]), value]);
 
 /** Errors: EgressError `max_calls`, `no_grant` when the grant is in force no more. */
-export function countCall(
+export function countCalls(
   tx: Transaction,
   owner: Owner,
   { id, maxCalls }: Grant,
   connector: string,
   operation: string,
-  nowMs: number,
+  { calls, nowMs }: { calls: number; nowMs: number },
 ): void {
   const used = readCount(tx, owner, id);
   if (used === undefined) throw new EgressError('no_grant', `grant ${id} for ${connector} ${operation} was taken back`);
-  if (maxCalls !== undefined && used >= maxCalls)
+  if (maxCalls !== undefined && used + calls > maxCalls)
     throw new EgressError('max_calls', `grant ${id} for ${connector} ${operation} has used up its ${maxCalls} calls`);
-  tx.put(countKey(owner, id), used + 1);
+  tx.put(countKey(owner, id), used + calls);
   const key = [...useOf(owner), connector, operation];
-  const count = (tx.get<StoredUse>(key)?.value.count ?? 0) + 1;
+  const count = (tx.get<StoredUse>(key)?.value.count ?? 0) + calls;
   tx.put(key, { count, lastMs: nowMs } satisfies StoredUse);
 }
 

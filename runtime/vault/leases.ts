@@ -40,9 +40,11 @@ interface Loading {
   done: Promise<void>;
 }
 
+/** One version of a credential, as long as a call holds it. */
 interface Lent {
   version: number;
   revoke: AbortController;
+  held: number;
 }
 
 export interface Leases {
@@ -69,7 +71,11 @@ export function createLeases({ store, clock, refuseAfterMs, readSecret }: Leases
     const id = key[2] as string;
     const version = (value as CredentialRecord | undefined)?.version;
     forgetCredential(key[1], id);
-    for (const lease of lent.get(id) ?? []) if (lease.version !== version) lease.revoke.abort();
+    for (const one of lent.get(id) ?? []) {
+      if (one.version === version) continue;
+      lent.get(id)?.delete(one);
+      one.revoke.abort();
+    }
   });
   store.watch(['credential-secret'], (key) => forgetCredential(key[1], key[2]));
   // It may have another scheme or other hosts now.
@@ -99,11 +105,8 @@ export function createLeases({ store, clock, refuseAfterMs, readSecret }: Leases
     const isElsewhere = request.audience?.some((item) => !record.audience.includes(item)) ?? false;
     if (isElsewhere) throw elsewhere(request);
     if (refuseAfterMs !== undefined && clock.now() - record.rotatedMs >= refuseAfterMs) throw tooOld(request);
-    const lease: Lent = { version: record.version, revoke: new AbortController() };
-    // Each retry and redirect of a call may listen.
-    setMaxListeners(0, lease.revoke.signal);
-    const leases = lent.get(id) ?? new Set();
-    lent.set(id, leases.add(lease));
+    const one = versionOf(id, record.version);
+    one.held++;
     let held: Secret | undefined = secret;
     return {
       credentialId: id,
@@ -112,13 +115,27 @@ export function createLeases({ store, clock, refuseAfterMs, readSecret }: Leases
         if (held === undefined) throw new Error('The lease of this credential has ended');
         return held;
       },
-      revoked: lease.revoke.signal,
+      revoked: one.revoke.signal,
       release() {
+        if (held === undefined) return;
         held = undefined;
-        leases.delete(lease);
-        if (leases.size === 0 && lent.get(id) === leases) lent.delete(id);
+        if (--one.held > 0) return;
+        const versions = lent.get(id);
+        versions?.delete(one);
+        if (versions?.size === 0) lent.delete(id);
       },
     };
+  }
+
+  function versionOf(id: string, version: number): Lent {
+    const versions = lent.get(id) ?? new Set();
+    lent.set(id, versions);
+    for (const one of versions) if (one.version === version) return one;
+    const one: Lent = { version, revoke: new AbortController(), held: 0 };
+    // Every call under way listens.
+    setMaxListeners(0, one.revoke.signal);
+    versions.add(one);
+    return one;
   }
 
   return {
@@ -136,7 +153,7 @@ export function createLeases({ store, clock, refuseAfterMs, readSecret }: Leases
         await reading.done;
       }
     },
-    held: (id) => lent.get(id)?.size ?? 0,
+    held: (id) => [...(lent.get(id) ?? [])].reduce((sum, { held }) => sum + held, 0),
   };
 }
 

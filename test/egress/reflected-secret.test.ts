@@ -1,5 +1,6 @@
 import { createGzip, gzipSync } from 'node:zlib';
 import { expect, it, vi } from 'vitest';
+import { through } from '../../runtime/egress/byte-stream.ts';
 import { decodeBody } from '../../runtime/egress/decode-body.ts';
 import { cleanResponseHeaders } from '../../runtime/egress/headers.ts';
 import { createScrubber } from '../../runtime/egress/scrub.ts';
@@ -12,7 +13,7 @@ const token = 'xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOHcbrzqgy';
 const authorized = { headers: [['authorization', `Bearer ${token}`]] as [string, string][] };
 const guestSees = ({ headers, body }: UpstreamResponse) => {
   const encoding = headers.find(([name]) => name === 'content-encoding')?.[1];
-  return createScrubber([token]).stream(decodeBody(body, encoding, 1 << 20));
+  return through(decodeBody(body, encoding, 1 << 20), createScrubber([token]).stage());
 };
 
 it.each([

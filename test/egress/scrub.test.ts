@@ -1,17 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { through } from '../../runtime/egress/byte-stream.ts';
 import { createScrubber } from '../../runtime/egress/scrub.ts';
+import { scrubbed } from './scrubbed.ts';
 
 const token = 'xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOHcbrzqgy';
-
-async function scrubbed(secrets: string[], chunks: Uint8Array[]): Promise<Buffer> {
-  const out: Uint8Array[] = [];
-  const source = (async function* () {
-    yield* chunks;
-  })();
-  for await (const chunk of createScrubber(secrets).stream(source)) out.push(chunk);
-  return Buffer.concat(out);
-}
 
 /** Cuts at the given places. */
 function cut(bytes: Uint8Array, places: number[]): Uint8Array[] {
@@ -185,7 +178,9 @@ describe('what is no secret', () => {
       yield event;
       await never;
     })();
-    const first = await createScrubber([token]).stream(source)[Symbol.asyncIterator]().next();
+    const first = await through(source, createScrubber([token]).stage())
+      [Symbol.asyncIterator]()
+      .next();
     expect(Buffer.from(first.value as Uint8Array).toString()).toBe(event.toString());
   });
 

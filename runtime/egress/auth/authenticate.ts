@@ -1,12 +1,12 @@
 /** Adds a connector's credential to a call, whatever its scheme; the guest's own never gets this far. */
 import type { Clock } from '../../clock.ts';
-import type { AuthScheme, Connector, ConnectTo, Operation } from '../../connector/connector.ts';
+import type { AuthScheme, Connector, ConnectTo } from '../../connector/connector.ts';
 import type { CredentialLease } from '../../vault/credential.ts';
 import { EgressError } from '../egress.ts';
 import { createAccessTokens } from './access-tokens.ts';
 import { withSigV4 } from './aws-sigv4.ts';
 import { bearer, type Signed, withFixed } from './fixed-schemes.ts';
-import { refuseForeignCredential } from './foreign-credential.ts';
+import type { CleanRequest } from './foreign-credential.ts';
 import { type SecretFields, secretFields } from './secret-field.ts';
 import { type AccessToken, readTokenAnswer, type TokenAnswer } from './token-answer.ts';
 import { type TokenScheme, tokenRequest } from './token-request.ts';
@@ -38,13 +38,10 @@ export interface AuthenticatorDeps {
 
 export interface AuthenticateRequest {
   connector: Connector;
-  /** What it lists is no credential of the guest. Absent: nothing is listed. */
-  operation?: Operation;
   /** Undefined only for the scheme `none`. */
   lease: CredentialLease | undefined;
   method: string;
-  url: URL;
-  headers: readonly [string, string][];
+  clean: CleanRequest;
   body?: Uint8Array | undefined;
   signal: AbortSignal;
 }
@@ -52,7 +49,7 @@ export interface AuthenticateRequest {
 export interface Authenticator {
   /**
    * Resolves with what is sent, and with what has to be scrubbed from the answer.
-   * Errors: EgressError `invalid_request` (the guest's own credential, or what cannot be signed), `credential_missing` (the
+   * Errors: EgressError `invalid_request` (what cannot be signed), `credential_missing` (the
    * stored secret does not fit the scheme), `upstream` (the token endpoint); the reason of `signal`. No message holds a secret.
    */
   authenticate(request: AuthenticateRequest): Promise<Signed>;
@@ -121,11 +118,10 @@ export function createAuthenticator({ clock, send, keepRefreshToken }: Authentic
 
   return {
     async authenticate(request) {
-      const { connector, lease, method, body, signal } = request;
+      const { connector, lease, method, clean, body, signal } = request;
       const { auth } = connector;
-      const { operation } = request;
-      const clean = refuseForeignCredential(connector, request.headers, request.url, operation ? { operation } : {});
-      if (auth.type === 'none') return { ...clean, secrets: [] };
+      const { headers, url } = clean;
+      if (auth.type === 'none') return { headers, url, secrets: [] };
       if (!lease) throw new EgressError('credential_missing', `connector ${connector.id} has no credential here`);
       const fields = secretFields(connector, lease);
       switch (auth.type) {
@@ -135,11 +131,11 @@ export function createAuthenticator({ clock, send, keepRefreshToken }: Authentic
         case 'basic':
           return withFixed(auth, clean, fields);
         case 'aws_sigv4':
-          return withSigV4(auth, { method, body, ...clean }, fields, clock.now());
+          return withSigV4(auth, { method, body, headers, url }, fields, clock.now());
         case 'oauth2_refresh':
         case 'oauth2_client_credentials':
         case 'jwt_assertion':
-          return withToken(auth, { connector, lease, signal, ...clean }, fields);
+          return withToken(auth, { connector, lease, signal, headers, url }, fields);
       }
     },
 

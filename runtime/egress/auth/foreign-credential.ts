@@ -24,6 +24,15 @@ export interface ForeignCall {
   body?: Uint8Array | undefined;
 }
 
+/** Of a request that was looked through: only `refuseForeignCredential` makes one, and only to one is a credential added. */
+export interface CleanRequest {
+  headers: [string, string][];
+  url: URL;
+  readonly [isClean]: true;
+}
+
+declare const isClean: unique symbol;
+
 /**
  * The request without credentials: placeholders are taken out, everything else stays as it was written.
  * A name that looks like a credential, or like one by which a service acts for somebody else, passes when the operation
@@ -35,7 +44,7 @@ export function refuseForeignCredential(
   headers: readonly [string, string][],
   url: URL,
   { operation, body }: ForeignCall = {},
-): { headers: [string, string][]; url: URL } {
+): CleanRequest {
   const { auth, foreignCredentialFields = [] } = connector;
   const own = auth.type === 'header' ? { name: plainHeader(auth.name), prefix: auth.prefix ?? '' } : undefined;
   const kept = headers.filter(([name, value]) => {
@@ -47,7 +56,7 @@ export function refuseForeignCredential(
   });
   if (body && !operation?.rawBody) refuseForeignForm(operation, headers, body);
   const sure = new Set([...foreignCredentialFields, ...(auth.type === 'query' ? [auth.name] : [])].map(plainParameter));
-  return { headers: kept, url: withoutPlaceholder(sure, operation, url) };
+  return { headers: kept, url: withoutPlaceholder(sure, operation, url) } as CleanRequest;
 }
 
 /** Of MCP: a header that repeats an argument of the call, which was compared with it. */

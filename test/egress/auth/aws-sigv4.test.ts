@@ -1,20 +1,15 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AuthenticateRequest, createAuthenticator } from '../../../runtime/egress/auth/authenticate.ts';
+import { createAuthenticator } from '../../../runtime/egress/auth/authenticate.ts';
 import { isCredentialParameter, isForeignName, wordsOf } from '../../../runtime/egress/auth/foreign-names.ts';
 import { awsRefusal } from './aws-stand-in.ts';
-import { callOf, connectorWith, handClock, headerOf, leaseOf, sendNothing, startMs } from './call.ts';
+import { callOf, connectorWith, handClock, headerOf, leaseOf, type MoreOfCall, sendNothing, startMs } from './call.ts';
 
 const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 const authenticatorAt = (nowMs: number) => createAuthenticator({ clock: handClock(nowMs), send: sendNothing });
 
-async function signed(
-  service: string,
-  more: Partial<AuthenticateRequest>,
-  secret: Record<string, string> = key,
-  nowMs = startMs,
-) {
+async function signed(service: string, more: MoreOfCall, secret: Record<string, string> = key, nowMs = startMs) {
   const connector = connectorWith({ type: 'aws_sigv4', region: 'eu-west-1', service });
   const call = callOf(connector, leaseOf(secret), more);
   const result = await authenticatorAt(nowMs).authenticate(call);
@@ -115,7 +110,7 @@ describe('AWS Signature Version 4', () => {
   });
 
   it('sends unsigned chunks with trailers as they are, for S3 alone; signed chunks are refused', async () => {
-    const chunks = (hash: string): Partial<AuthenticateRequest> => ({
+    const chunks = (hash: string): MoreOfCall => ({
       method: 'PUT',
       headers: [
         ['x-amz-content-sha256', hash],

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import type { AuthScheme, Connector } from '../../../runtime/connector/connector.ts';
 import type { McpSend } from '../../../runtime/connector/mcp/exchange.ts';
 import type { AuthenticateRequest, AuthenticatorDeps } from '../../../runtime/egress/auth/authenticate.ts';
+import { refuseForeignCredential } from '../../../runtime/egress/auth/foreign-credential.ts';
 import type { CredentialLease, Secret } from '../../../runtime/vault/credential.ts';
 
 export const startMs = Date.parse('2026-03-01T12:00:00Z');
@@ -35,19 +36,25 @@ export function leaseOf(secret: Secret, more: Partial<CredentialLease> = {}): Cr
   return { credentialId: 'crd_1', version: 1, secret, revoked, release() {}, ...more };
 }
 
+export type MoreOfCall = Partial<Omit<AuthenticateRequest, 'clean'>> & { url?: URL; headers?: [string, string][] };
+
 export function callOf(
   connector: Connector,
   lease: CredentialLease | undefined,
-  more: Partial<AuthenticateRequest> = {},
+  more: MoreOfCall = {},
 ): AuthenticateRequest {
+  const {
+    url = new URL('https://api.example.com/v1/items?limit=2'),
+    headers = [['accept', 'application/json']],
+    ...rest
+  } = more;
   return {
     connector,
     lease,
     method: 'GET',
-    url: new URL('https://api.example.com/v1/items?limit=2'),
-    headers: [['accept', 'application/json']],
+    clean: refuseForeignCredential(connector, headers, url),
     signal: new AbortController().signal,
-    ...more,
+    ...rest,
   };
 }
 
