@@ -50,16 +50,14 @@ const BATCH = 500;
 export function createAudit({ store, clock }: { store: Store; clock: Clock }): Audit {
   let lastMs = 0;
   let within = 0;
-  let at = isoTime(0);
 
   return {
     add(tx, tenant, entry) {
       const now = Math.max(clock.now(), lastMs);
       // Entries of one millisecond keep their order.
       within = now === lastMs ? within + 1 : 0;
-      if (within === 0) at = isoTime(now);
       lastMs = now;
-      tx.put(['audit', tenant, now, within], { at, ...entry });
+      tx.put(['audit', tenant, now, within], { at: isoTime(now), ...entry });
     },
 
     async list(tenant, { agent, kind, run, limit, cursor }) {

@@ -49,9 +49,9 @@ export function createCallEntries(
     if (waiting.length === 0) return;
     const those = waiting;
     waiting = [];
-    const patienceMs = those.some(({ waits }) => waits) ? 0 : PATIENCE_MS;
+    const flush = those.some(({ waits }) => waits) ? { atOnce: true } : { patienceMs: PATIENCE_MS };
     const done = store
-      .transaction((tx) => put(tx, those), { patienceMs })
+      .transaction((tx) => put(tx, those), flush)
       .then(
         (refused) => {
           for (const one of those) {

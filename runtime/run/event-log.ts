@@ -7,23 +7,11 @@ export function createEventLog(clock: Clock) {
   const events: RunEvent[] = [];
   let wake = Promise.withResolvers<void>();
   let closed = false;
-  let lastMs = 0;
-  let lastAt = '';
-
-  /** Many events share a millisecond: its text is made once. */
-  function at(): string {
-    const now = clock.now();
-    if (now !== lastMs) {
-      lastMs = now;
-      lastAt = isoTime(now);
-    }
-    return lastAt;
-  }
 
   return {
     events: events as readonly RunEvent[],
     append(type: RunEventType, data: JsonObject = {}): RunEvent {
-      const event = { seq: events.length + 1, at: at(), type, ...data } as RunEvent;
+      const event = { seq: events.length + 1, at: isoTime(clock.now()), type, ...data } as RunEvent;
       events.push(event);
       const waiting = wake;
       wake = Promise.withResolvers();

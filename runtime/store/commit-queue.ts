@@ -60,17 +60,24 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
       patience ??= setTimeout(() => schedule(), patienceMs);
       return;
     }
-    clearTimeout(patience);
-    patience = undefined;
+    stopPatience();
     scheduled = true;
     // The end of this turn of the event loop: transactions of one turn share a flush.
     setImmediate(() => {
       scheduled = false;
-      if (pending && !inFlight) send(pending);
+      sendPending();
     });
   }
 
-  function send(group: Group) {
+  function stopPatience() {
+    clearTimeout(patience);
+    patience = undefined;
+  }
+
+  function sendPending() {
+    if (!pending || inFlight) return;
+    stopPatience();
+    const group = pending;
     pending = undefined;
     inFlight = group;
     disk.commit([...group.values()]).then(() => succeeded(group), failed);
@@ -154,7 +161,8 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
           group.set(entry.key, entry);
           group.log.push(entry);
         }
-        schedule(options.patienceMs);
+        if (options.atOnce) sendPending();
+        else schedule(options.patienceMs);
       }
       // An answer, or a refusal, that rests on writes still on their way must not outrun them.
       if (group === undefined) return threw ? Promise.reject(error) : Promise.resolve(result as R);

@@ -40,8 +40,9 @@ function encodeText(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1').replaceAll('\0', '\0\xff');
 }
 
+const bytes = Buffer.alloc(8);
+
 function encodeNumber(number: number): string {
-  const bytes = Buffer.allocUnsafe(8);
   bytes.writeDoubleBE(number === 0 ? 0 : number);
   // Positive doubles sort by their bits; negative ones by the inverse.
   if (bytes[0]! & 0x80) for (let i = 0; i < 8; i++) bytes[i] = bytes[i]! ^ 0xff;

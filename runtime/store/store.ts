@@ -42,6 +42,8 @@ export interface TransactionOptions {
    * For writes whose acknowledgement nobody waits for yet.
    */
   patienceMs?: number;
+  /** Its flush begins now, not at the end of this turn of the event loop: the caller has gathered what shares it. */
+  atOnce?: boolean;
 }
 
 export interface Store {

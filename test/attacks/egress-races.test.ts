@@ -1,10 +1,6 @@
 /** What changes while a call is under way or waits for a person: it goes by what holds when it leaves, or not at all. */
 import { afterEach, expect, test } from 'vitest';
-import type { CompiledConnector, Connector, Operation } from '../../runtime/connector/connector.ts';
-import type { EgressError, RunEgress } from '../../runtime/egress/egress.ts';
-import { createGate, type GateDeps } from '../../runtime/egress/gate.ts';
-import type { Grant } from '../../runtime/permission/grant.ts';
-import { compilePolicy } from '../../runtime/permission/policy.ts';
+import { ask, gateWith } from '../egress/gate-with.ts';
 import { type StandIn, startStandIn } from '../egress/stand-in.ts';
 import { type Crm, crmHost, crmOperations, crmToken, startCrm } from '../outbound/crm.ts';
 
@@ -130,64 +126,6 @@ test('what left and was then cut off by a revocation stands in the audit as a ca
   expect(crm.standIn.requests[0]?.headers.authorization).toBe(`Bearer ${crmToken}`);
   expect(ended.detail).toMatchObject({ allowed: true, reason: 'credential_revoked' });
 }, 60_000);
-
-/** A gate on stand-ins: one connector, one grant. `more` takes the place of some of them. */
-function gateWith(more: Record<string, unknown>, requiresApproval = false) {
-  const operation: Operation = { name: 'put', method: 'PUT', path: '/x', effect: 'write', parameters: [] };
-  const about = { id: 'c', tenant: 't', auth: { type: 'bearer' }, origins: ['https://c.example.com'] };
-  const connector = { ...about, operations: [operation] } as unknown as Connector;
-  const compiled: CompiledConnector = {
-    connector,
-    match: () => ({ kind: 'operation', operation, pathParameters: {} }),
-  };
-  const grant: Grant = {
-    ...{ id: 'grt_1', agent: 'a', connector: 'c', operations: ['put'], constraints: {}, requiresApproval },
-    ...{ as: 'agent', status: 'in_force', createdAt: '2026-01-01T00:00:00Z' },
-  };
-  const policy = compilePolicy('a', { status: 'active', grants: [grant], pending: [] });
-  const permissions = { policy: async () => policy, isCurrent: () => true, count() {}, used: () => 0 };
-  const credential = { credentialId: 'k', version: 1, secret: { token: 'abcdefgh' } };
-  const deps = {
-    store: { transaction: async (body: (tx: unknown) => unknown) => body({}), hurry() {} },
-    clock: { now: () => Date.now() },
-    log: { error() {} },
-    audit: { add() {} },
-    connectors: { forOrigin: async () => [compiled] },
-    permissions: { ...permissions, whenRevoked: () => () => {} },
-    approvals: { ask: async () => ({ id: 'apr_1' }) },
-    vault: { lease: async () => ({ ...credential, revoked: new AbortController().signal, release() {} }) },
-    authenticator: {
-      authenticate: async ({ headers, url }: { headers: unknown; url: URL }) => ({ headers, url, secrets: [] }),
-      forget: () => false,
-    },
-    upstream: {
-      async send({ signal }: { signal: AbortSignal }) {
-        signal.throwIfAborted();
-        return { status: 200, statusText: '', headers: [], body: (async function* () {})() };
-      },
-    },
-    settings: { requestBytes: 1000, responseBytes: 1000, heldBytes: 10_000, callMs: 60_000 },
-    ...more,
-  } as unknown as GateDeps;
-  const gate = createGate(deps);
-  return (tenant: string) =>
-    gate.open({
-      ...{ owner: { tenant, agent: 'a' }, runId: 'run_1', user: undefined },
-      limits: { egressRequests: 10, egressBytes: 100_000 },
-      ...{ onCall() {}, onWaiting() {} },
-    });
-}
-
-const ask = (egress: RunEgress) =>
-  egress
-    .request(
-      { method: 'PUT', url: 'https://c.example.com/x', headers: [], body: Buffer.alloc(1000) },
-      { redirect: 'manual' },
-    )
-    .then(
-      () => 'answered',
-      (error: EgressError) => error.reason,
-    );
 
 test('a run that ends while a credential is being borrowed gives it back, and sends nothing', async () => {
   const borrowing = Promise.withResolvers<void>();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAudit } from '../../runtime/audit/audit.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { openStore } from '../../runtime/store/lmdb-store.ts';
-import { type Crm, crmHost, startCrm } from './crm.ts';
+import { type Crm, callsOf, crmHost, startCrm } from './crm.ts';
 
 let crm: Crm;
 /** Called when a request arrives at the service, before it is answered. */
@@ -73,4 +73,23 @@ test('egressRequests and egressBytes of a run are limits with their names', asyn
     limits: { egressBytes: 200 },
   });
   expect([bytes.status, bytes.error.limit]).toEqual(['limit_exceeded', 'egressBytes']);
+});
+
+test('of calls that are refused a run tells a thousand, and of the rest how many', { timeout: 120_000 }, async () => {
+  await crm.agent('looper', []);
+  const code = `let refused = 0;
+    for (let n = 0; n < 1030; n++) await fetch(input).catch(() => refused++);
+    refused`;
+  const record = await crm.run('looper', code, { input: `https://${crmHost}/v1/contacts` });
+  expect(record.result).toBe(1030);
+  const told = await callsOf(crm.service, record.id);
+  expect([told.length, told.at(-1)?.more]).toEqual([1001, 30]);
+  const entries: any[] = [];
+  for (let cursor = ''; ; ) {
+    const page = (await crm.service.call('GET', `/v1/audit?run=${record.id}&kind=egress&limit=200${cursor}`)).json;
+    entries.push(...page.items);
+    if (!page.nextCursor) break;
+    cursor = `&cursor=${page.nextCursor}`;
+  }
+  expect([entries.length, entries[0].detail.more]).toEqual([1001, 30]);
 });

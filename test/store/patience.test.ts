@@ -20,6 +20,20 @@ test('a patient write is not flushed alone at once, and goes out with the next t
   expect((await store.get(['a']))?.value).toBe(1);
 });
 
+test('what is sent at once takes along what was patient, and the next waits for it', async () => {
+  const store = await scratchStore();
+  const order: string[] = [];
+  const patient = store
+    .transaction((tx) => tx.put(['a'], 1), { patienceMs: FOREVER })
+    .then(() => order.push('patient'));
+  const first = store.transaction((tx) => tx.put(['b'], 2), { atOnce: true }).then(() => order.push('at once'));
+  // That flush is under way: this one is of the next.
+  const second = store.transaction((tx) => tx.put(['c'], 3), { atOnce: true }).then(() => order.push('next'));
+  await Promise.all([patient, first, second]);
+  expect(order).toEqual(['patient', 'at once', 'next']);
+  expect((await store.range({ prefix: [] })).map(({ value }) => value)).toEqual([1, 2, 3]);
+});
+
 test('hurry ends the wait', async () => {
   const store = await scratchStore();
   const patient = store.transaction((tx) => tx.put(['a'], 1), { patienceMs: FOREVER });

@@ -61,7 +61,9 @@ export function isForeignName(name: string): boolean {
 }
 
 /** As servers hand headers on: lower case, and all that is no letter or digit is alike. */
-export const plainHeader = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
+export const plainHeader = (name: string): string =>
+  isPlain.test(name) ? name : name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
+const isPlain = /^[a-z0-9-]*$/;
 
 /** As lenient services read it: `Key`, `key[]` and ` key` are all `key`. */
 export const plainParameter = (name: string): string => name.trim().toLowerCase().replace(/\[.*$/s, '');
