@@ -2,6 +2,7 @@ import type { Agent } from '../runtime/agent/agents.ts';
 import { containerRuntimes, driverKinds } from '../runtime/agent/sandbox-choice.ts';
 import { notFound } from '../runtime/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import type { Owner } from '../runtime/sandbox/driver.ts';
 import { created, json, noContent } from './answer.ts';
 import { displayName, limits, metadata, page, pageQuery, quotas, slug, timestamp } from './fields.ts';
 import { z } from './http.ts';
@@ -58,6 +59,11 @@ const agentPatch = z
 export async function requireAgent(runtime: Pick<Runtime, 'agents'>, tenant: string, id: string): Promise<Agent> {
   if (!slug.safeParse(id).success) throw notFound('the agent');
   return runtime.agents.get({ tenant, agent: id });
+}
+
+/** Whose grants, files and calls these are. Errors: as `requireAgent`. */
+export async function requireOwner(runtime: Pick<Runtime, 'agents'>, tenant: string, id: string): Promise<Owner> {
+  return { tenant, agent: (await requireAgent(runtime, tenant, id)).id };
 }
 
 export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {

@@ -1,5 +1,5 @@
 import type { Runtime } from '../runtime/runtime.ts';
-import { requireAgent } from './agents.ts';
+import { requireOwner } from './agents.ts';
 import { created, json, noContent } from './answer.ts';
 import { page, pageQuery, slug, timestamp } from './fields.ts';
 import { z } from './http.ts';
@@ -84,8 +84,6 @@ const grantInput = z
 
 export function addGrantRoutes(add: AddRoute, runtime: Runtime): void {
   const { permissions, idempotency } = runtime;
-  const owner = async (tenant: string, id: string) => ({ tenant, agent: (await requireAgent(runtime, tenant, id)).id });
-
   add(
     {
       name: 'POST /v1/agents/{id}/grants',
@@ -96,7 +94,7 @@ export function addGrantRoutes(add: AddRoute, runtime: Runtime): void {
       responses: { 201: { description: 'Made; it waits for an activation', schema: grant } },
     },
     async (call) => {
-      const whom = await owner(call.tenant, call.params.id);
+      const whom = await requireOwner(runtime, call.tenant, call.params.id);
       const by = { key: call.principal.keyId };
       return createOnce(
         idempotency,
@@ -116,7 +114,8 @@ export function addGrantRoutes(add: AddRoute, runtime: Runtime): void {
       query: z.strictObject(pageQuery),
       responses: { 200: { description: 'A page of grants, in force and pending', schema: page(grant) } },
     },
-    async ({ tenant, params, query }) => json(await permissions.listGrants(await owner(tenant, params.id), query)),
+    async ({ tenant, params, query }) =>
+      json(await permissions.listGrants(await requireOwner(runtime, tenant, params.id), query)),
   );
 
   add(
@@ -126,7 +125,8 @@ export function addGrantRoutes(add: AddRoute, runtime: Runtime): void {
       summary: 'One grant',
       responses: { 200: { description: 'The grant', schema: grant } },
     },
-    async ({ tenant, params }) => json(await permissions.getGrant(await owner(tenant, params.id), params.grant)),
+    async ({ tenant, params }) =>
+      json(await permissions.getGrant(await requireOwner(runtime, tenant, params.id), params.grant)),
   );
 
   add(
@@ -141,7 +141,9 @@ export function addGrantRoutes(add: AddRoute, runtime: Runtime): void {
     },
     async ({ tenant, params, body, principal }) =>
       json(
-        await permissions.replaceGrant(await owner(tenant, params.id), params.grant, body, { key: principal.keyId }),
+        await permissions.replaceGrant(await requireOwner(runtime, tenant, params.id), params.grant, body, {
+          key: principal.keyId,
+        }),
       ),
   );
 
@@ -153,7 +155,9 @@ export function addGrantRoutes(add: AddRoute, runtime: Runtime): void {
       responses: { 204: { description: 'It is gone; calls under it are ended' } },
     },
     async ({ tenant, params, principal }) => {
-      await permissions.deleteGrant(await owner(tenant, params.id), params.grant, { key: principal.keyId });
+      await permissions.deleteGrant(await requireOwner(runtime, tenant, params.id), params.grant, {
+        key: principal.keyId,
+      });
       return noContent();
     },
   );

@@ -1,7 +1,7 @@
 import { CordonError, notFound } from '../runtime/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Owner } from '../runtime/sandbox/driver.ts';
-import { requireAgent } from './agents.ts';
+import { requireAgent, requireOwner } from './agents.ts';
 import { json, noContent } from './answer.ts';
 import { readTags } from './conditions.ts';
 import { anyJson, page, pageQuery, timestamp } from './fields.ts';
@@ -125,8 +125,7 @@ export function addMemoryRoutes(add: AddRoute, runtime: Runtime): void {
       responses: { 204: { description: 'It is gone' } },
     },
     async (call) => {
-      const owner = { tenant: call.tenant, agent: call.params.id };
-      await requireAgent(runtime, owner.tenant, owner.agent);
+      const owner = await requireOwner(runtime, call.tenant, call.params.id);
       const ifRevision = await condition(call, owner, call.params.key);
       if (ifRevision === null) throw mismatch();
       const removed = await memory.delete(owner, call.params.key, ifRevision === undefined ? {} : { ifRevision });

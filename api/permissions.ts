@@ -1,6 +1,6 @@
 import { effects } from '../runtime/connector/connector.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { requireAgent } from './agents.ts';
+import { requireOwner } from './agents.ts';
 import { json } from './answer.ts';
 import { slug, timestamp } from './fields.ts';
 import { z } from './http.ts';
@@ -42,8 +42,7 @@ export function addPermissionRoutes(add: AddRoute, runtime: Runtime): void {
       responses: { 200: { description: 'Connector by connector, operation by operation', schema: matrix } },
     },
     async ({ tenant, params }) => {
-      const { id } = await requireAgent(runtime, tenant, params.id);
-      return json(await runtime.permissions.matrix({ tenant, agent: id }));
+      return json(await runtime.permissions.matrix(await requireOwner(runtime, tenant, params.id)));
     },
   );
 }

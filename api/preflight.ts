@@ -2,7 +2,7 @@ import { severities } from '../runtime/permission/preflight/finding.ts';
 import type { Preflight } from '../runtime/permission/preflight/preflight.ts';
 import type { Propose } from '../runtime/permission/propose.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { requireAgent } from './agents.ts';
+import { requireOwner } from './agents.ts';
 import { created, json, noContent } from './answer.ts';
 import { displayName, slug, timestamp } from './fields.ts';
 import { constraint, grant } from './grants.ts';
@@ -126,11 +126,6 @@ export function addPreflightRoutes(
 ): void {
   const { preflight, propose, idempotency } = runtime;
 
-  const ownerOf = async (tenant: string, id: string) => {
-    await requireAgent(runtime, tenant, id);
-    return { tenant, agent: id };
-  };
-
   add(
     {
       name: 'GET /v1/agents/{id}/preflight',
@@ -138,7 +133,7 @@ export function addPreflightRoutes(
       summary: 'Audit the policy that an activation would take into force',
       responses: { 200: { description: 'Findings, worst first', schema: report } },
     },
-    async ({ tenant, params }) => json(await preflight.report(await ownerOf(tenant, params.id))),
+    async ({ tenant, params }) => json(await preflight.report(await requireOwner(runtime, tenant, params.id))),
   );
 
   add(
@@ -152,7 +147,7 @@ export function addPreflightRoutes(
       responses: { 200: { description: 'In force', schema: activePolicy } },
     },
     async (call) => {
-      const owner = await ownerOf(call.tenant, call.params.id);
+      const owner = await requireOwner(runtime, call.tenant, call.params.id);
       const { status, activatedAt, grants } = await preflight.activate(owner, { key: call.principal.keyId });
       return json({ agent: owner.agent, status, activatedAt, grants });
     },
@@ -168,7 +163,7 @@ export function addPreflightRoutes(
       responses: { 201: { description: 'Recorded', schema: waiver } },
     },
     async (call) => {
-      const owner = await ownerOf(call.tenant, call.params.id);
+      const owner = await requireOwner(runtime, call.tenant, call.params.id);
       const place = `/v1/agents/${owner.agent}/waivers`;
       return createOnce(
         idempotency,
@@ -187,7 +182,8 @@ export function addPreflightRoutes(
       summary: 'What admins accepted, oldest first',
       responses: { 200: { description: 'At most 200', schema: z.object({ items: z.array(waiver) }) } },
     },
-    async ({ tenant, params }) => json({ items: await preflight.waivers(await ownerOf(tenant, params.id)) }),
+    async ({ tenant, params }) =>
+      json({ items: await preflight.waivers(await requireOwner(runtime, tenant, params.id)) }),
   );
 
   add(
@@ -198,7 +194,7 @@ export function addPreflightRoutes(
       responses: { 204: { description: 'It is gone' } },
     },
     async ({ tenant, params, principal }) => {
-      const owner = await ownerOf(tenant, params.id);
+      const owner = await requireOwner(runtime, tenant, params.id);
       await preflight.deleteWaiver(owner, params.waiver, { key: principal.keyId });
       return noContent();
     },
@@ -214,7 +210,7 @@ export function addPreflightRoutes(
       responses: { 200: { description: 'The proposal, and the record replayed against it', schema: proposal } },
     },
     async (call) => {
-      const owner = await ownerOf(call.tenant, call.params.id);
+      const owner = await requireOwner(runtime, call.tenant, call.params.id);
       return json(await propose(owner));
     },
   );

@@ -16,6 +16,11 @@ export const auditKinds = [
 ] as const;
 export type AuditKind = (typeof auditKinds)[number];
 
+/** Who changes something: the id of an API key. */
+export interface ChangedBy {
+  key: string;
+}
+
 /** Never a secret, a query or a body. */
 export interface AuditEntry {
   at: string;

@@ -1,4 +1,5 @@
 /** What a caller sends to make a connector. */
+import type { ChangedBy } from '../audit/audit.ts';
 import type { ConnectTo, Operation, OperationMatch } from './connector.ts';
 
 /** Unchecked. Exactly one of `document`, `url`, `operations`, `catalog`, `mcp`. */
@@ -29,10 +30,8 @@ export interface ConnectorInput {
   mcp?: unknown;
 }
 
-/** Who asks for a change. */
-export interface ChangedBy {
-  /** Id of the key, for the audit. */
-  key: string;
+/** Only operators say where connectors connect to. */
+export interface ConnectorChangedBy extends ChangedBy {
   isOperator: boolean;
 }
 

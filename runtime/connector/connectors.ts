@@ -11,7 +11,7 @@ import { type ConnectorDefinition, readConnector } from './check-connector.ts';
 import { checkConnectTo } from './check-hosts.ts';
 import type { CompiledConnector, Connector } from './connector.ts';
 import { createConnectorCache, MAXIMUM_MEMORY } from './connector-cache.ts';
-import type { ChangedBy, ConnectorInput, McpSupport } from './connector-input.ts';
+import type { ConnectorChangedBy, ConnectorInput, McpSupport } from './connector-input.ts';
 import { connectorRecords } from './connector-records.ts';
 import type { DocumentRequest } from './openapi/outline.ts';
 import { createOutlineQueue } from './openapi/outline-queue.ts';
@@ -25,7 +25,7 @@ export interface Connectors {
    * Errors: CordonError `validation_failed`, `already_exists`, `forbidden` (connectTo), `too_large`, `quota_exceeded`,
    * `not_found` (the tenant).
    */
-  create(tenant: string, input: ConnectorInput, by: ChangedBy): Promise<Connector>;
+  create(tenant: string, input: ConnectorInput, by: ConnectorChangedBy): Promise<Connector>;
   /** Cheap: cached. The object is shared and frozen. Errors: `not_found`. */
   get(tenant: string, id: string): Promise<Connector>;
   list(tenant: string, page: PageRequest): Promise<Page<ConnectorSummary>>;
@@ -33,11 +33,11 @@ export interface Connectors {
    * Everything anew but the id, the time of creation and, unless the input has one, `connectTo`.
    * Errors: as `create`; `conflict` when a tenant's key would take other hosts behind an operator's `connectTo`.
    */
-  replace(tenant: string, id: string, input: Omit<ConnectorInput, 'id'>, by: ChangedBy): Promise<Connector>;
+  replace(tenant: string, id: string, input: Omit<ConnectorInput, 'id'>, by: ConnectorChangedBy): Promise<Connector>;
   /** Errors: `not_found`. */
-  delete(tenant: string, id: string, by: ChangedBy): Promise<void>;
+  delete(tenant: string, id: string, by: ConnectorChangedBy): Promise<void>;
   /** Undefined takes it away. Errors: `not_found`, `forbidden` unless an operator asks, `validation_failed`. */
-  setConnectTo(tenant: string, id: string, connectTo: unknown, by: ChangedBy): Promise<Connector>;
+  setConnectTo(tenant: string, id: string, connectTo: unknown, by: ConnectorChangedBy): Promise<Connector>;
   /** Those whose origins hold this one (`URL.origin`), oldest first. On the path of every call: in memory. Frozen and shared. */
   forOrigin(tenant: string, origin: string): Promise<readonly CompiledConnector[]>;
   forgetTenant(tenant: string): Promise<void>;
@@ -64,7 +64,7 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
   const read = (
     tenant: string,
     input: ConnectorInput,
-    by: ChangedBy,
+    by: ConnectorChangedBy,
     old?: ConnectorSummary,
   ): Promise<ConnectorDefinition> => {
     if (input.connectTo !== undefined) mustBeOperator(by);
@@ -76,7 +76,7 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
     return readConnector(input, sources);
   };
 
-  const tell = (tx: Transaction, by: ChangedBy, action: string, connector: Connector) => {
+  const tell = (tx: Transaction, by: ConnectorChangedBy, action: string, connector: Connector) => {
     const { tenant, id, origins, auth, source, operations, connectTo } = connector;
     const { kind, sha256 } = source;
     const detail: JsonObject = {
@@ -207,7 +207,7 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
   };
 }
 
-function mustBeOperator({ isOperator }: ChangedBy): void {
+function mustBeOperator({ isOperator }: ConnectorChangedBy): void {
   if (!isOperator)
     throw new CordonError('forbidden', 'connectTo goes around the rule of addresses: only an operator may give it');
 }

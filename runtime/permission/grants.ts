@@ -1,5 +1,5 @@
 /** Making, changing and removing grants: nothing here widens what is in force. */
-import type { Audit } from '../audit/audit.ts';
+import type { Audit, ChangedBy } from '../audit/audit.ts';
 import type { Clock } from '../clock.ts';
 import type { Connector } from '../connector/connector.ts';
 import { CordonError, notFound } from '../errors.ts';
@@ -23,7 +23,7 @@ import {
 import { withPauses } from './in-steps.ts';
 import { isNarrower } from './narrower.ts';
 import { isWildcard } from './operation-pattern.ts';
-import type { ChangedBy, Permissions } from './permissions.ts';
+import type { Permissions } from './permissions.ts';
 
 export const maximumGrants = 200;
 /** Patterns with `*` of all grants of an agent: each is tried against each operation of its connector. */

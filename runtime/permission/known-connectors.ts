@@ -1,14 +1,10 @@
 import type { Connector } from '../connector/connector.ts';
+import type { Connectors } from '../connector/connectors.ts';
 import { CordonError } from '../errors.ts';
-
-export interface ConnectorGetter {
-  /** Errors: CordonError `not_found`. */
-  get(tenant: string, id: string): Promise<Connector>;
-}
 
 /** Those of the connectors that exist, by id. */
 export async function knownConnectors(
-  connectors: ConnectorGetter,
+  connectors: Pick<Connectors, 'get'>,
   tenant: string,
   ids: Iterable<string>,
 ): Promise<Map<string, Connector>> {

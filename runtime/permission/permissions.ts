@@ -1,7 +1,8 @@
 /** Permissions: which grants an agent has, which are in force, and how much of them is used. */
-import type { Audit } from '../audit/audit.ts';
+import type { Audit, ChangedBy } from '../audit/audit.ts';
 import type { Clock } from '../clock.ts';
 import type { Connector } from '../connector/connector.ts';
+import type { Connectors } from '../connector/connectors.ts';
 import { CordonError, fieldError } from '../errors.ts';
 import type { Owner } from '../sandbox/driver.ts';
 import type { Page, PageRequest } from '../store/page.ts';
@@ -17,11 +18,6 @@ import type { EffectivePolicy } from './policy.ts';
 import { createPolicyCache } from './policy-cache.ts';
 import { createRevocations } from './revocations.ts';
 import { countCalls, type OperationUse, readUse } from './use.ts';
-
-/** Who changes something: the id of an API key, for the audit. */
-export interface ChangedBy {
-  key: string;
-}
 
 export interface Permissions {
   /**
@@ -81,16 +77,11 @@ export interface Permissions {
   forgetTenant(tenant: string): Promise<void>;
 }
 
-/** Errors of `get`: CordonError `not_found`. */
-export interface ConnectorSource {
-  get(tenant: string, id: string): Promise<Connector>;
-}
-
 export interface PermissionsDeps {
   store: Store;
   clock: Clock;
   audit: Pick<Audit, 'add'>;
-  connectors: ConnectorSource;
+  connectors: Pick<Connectors, 'get'>;
 }
 
 /** Entries that one transaction removes: what holds up the event loop, about a millisecond. */

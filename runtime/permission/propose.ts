@@ -1,8 +1,9 @@
 /** From what an agent was granted and what it used: a proposal of less. Changes nothing. */
 import type { Audit } from '../audit/audit.ts';
 import type { Clock } from '../clock.ts';
+import type { Connectors } from '../connector/connectors.ts';
 import type { Owner } from '../sandbox/driver.ts';
-import { type ConnectorGetter, knownConnectors } from './known-connectors.ts';
+import { knownConnectors } from './known-connectors.ts';
 import type { Permissions } from './permissions.ts';
 import { type Proposal, propose } from './proposal.ts';
 import { readRecordedCalls } from './recorded-calls.ts';
@@ -10,7 +11,7 @@ import { readRecordedCalls } from './recorded-calls.ts';
 export interface ProposeDeps {
   audit: Pick<Audit, 'list'>;
   permissions: Pick<Permissions, 'policy' | 'used'>;
-  connectors: ConnectorGetter;
+  connectors: Pick<Connectors, 'get'>;
   clock: Clock;
 }
 

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { createLocalJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { isSlug } from '../agent/checks.ts';
-import type { Audit } from '../audit/audit.ts';
+import type { Audit, ChangedBy } from '../audit/audit.ts';
 import { type Clock, isoTime } from '../clock.ts';
 import { CordonError, fieldError, notFound } from '../errors.ts';
 import { newId } from '../ids.ts';
@@ -12,7 +12,6 @@ import type { User } from './credential.ts';
 import { isIssuerName, isSubject } from './credential-input.ts';
 import { checkIssuer, type Issuer, type IssuerInput, type IssuerRecord, type KeySet, readKeySet } from './issuer.ts';
 import { createKeySets } from './key-sets.ts';
-import type { ChangedBy } from './vault.ts';
 
 export { type Issuer, type IssuerInput, type TokenAlgorithm, tokenAlgorithms } from './issuer.ts';
 

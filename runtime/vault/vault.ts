@@ -1,6 +1,6 @@
 /** The vault: credentials by connector and holder, their secrets encrypted at rest, lent to runs. */
 import { checkSlug, isSlug } from '../agent/checks.ts';
-import type { Audit } from '../audit/audit.ts';
+import type { Audit, ChangedBy } from '../audit/audit.ts';
 import type { Clock } from '../clock.ts';
 import type { Connector } from '../connector/connector.ts';
 import { secretAudience } from '../connector/secret-audience.ts';
@@ -51,11 +51,6 @@ export interface CredentialInput {
   source?: unknown;
   /** `{everyMs, webhook?}`. */
   rotation?: unknown;
-}
-
-/** Whose key asks for a change, for the audit. */
-export interface ChangedBy {
-  key: string;
 }
 
 export interface Vault {

@@ -2,13 +2,14 @@
 import { setImmediate as pause } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import type { Connector } from '../../connector/connector.ts';
+import type { Connectors } from '../../connector/connectors.ts';
 import { CordonError, type FieldError, fieldError } from '../../errors.ts';
 import type { Owner } from '../../sandbox/driver.ts';
 import type { Credential } from '../../vault/credential.ts';
 import type { Vault } from '../../vault/vault.ts';
 import type { Grant, Policy } from '../grant.ts';
 import { withPauses } from '../in-steps.ts';
-import { type ConnectorGetter, knownConnectors } from '../known-connectors.ts';
+import { knownConnectors } from '../known-connectors.ts';
 import type { Permissions } from '../permissions.ts';
 import { applyWaivers, type Waiver, type Waivers } from '../waivers.ts';
 import { checks as allChecks } from './checks.ts';
@@ -61,7 +62,7 @@ export interface WaiverInput {
 
 export interface PreflightDeps {
   permissions: Pick<Permissions, 'policy' | 'activate' | 'uses' | 'used'>;
-  connectors: ConnectorGetter;
+  connectors: Pick<Connectors, 'get'>;
   vault: Pick<Vault, 'find' | 'list'>;
   waivers: Waivers;
   clock: Clock;

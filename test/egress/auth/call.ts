@@ -1,11 +1,13 @@
 /** What the tests of authentication share: a connector, a lease, a call, and real HTTPS to a stand-in. */
 import { readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
-import type { AuthScheme, Connector } from '../../../runtime/connector/connector.ts';
+import type { AuthScheme, Connector, Operation } from '../../../runtime/connector/connector.ts';
 import type { McpSend } from '../../../runtime/connector/mcp/exchange.ts';
 import type { AuthenticateRequest, AuthenticatorDeps } from '../../../runtime/egress/auth/authenticate.ts';
 import { refuseForeignCredential } from '../../../runtime/egress/auth/foreign-credential.ts';
+import { EgressError } from '../../../runtime/egress/egress.ts';
 import type { CredentialLease, Secret } from '../../../runtime/vault/credential.ts';
+import { operation } from '../../connector/operation.ts';
 
 export const startMs = Date.parse('2026-03-01T12:00:00Z');
 
@@ -56,6 +58,22 @@ export function callOf(
     signal: new AbortController().signal,
     ...rest,
   };
+}
+
+/** Of a call without query. */
+export const plain = new URL('https://api.example.com/v1/items');
+export const operationWith = (name: string, place: 'header' | 'query' | 'body', more: Partial<Operation> = {}) =>
+  operation('GET', '/v1/items', 'items', { parameters: [{ name, in: place }], ...more });
+
+/** The error with which it is refused. Errors: it was not. */
+export function refusal(act: () => unknown): EgressError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof EgressError) return error;
+    throw error;
+  }
+  throw new Error('it was let through');
 }
 
 /** For schemes that ask nobody. */

@@ -1,28 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Operation } from '../../../runtime/connector/connector.ts';
 import { refuseForeignCredential, refuseForeignFields } from '../../../runtime/egress/auth/foreign-credential.ts';
-import { EgressError } from '../../../runtime/egress/egress.ts';
 import type { Json } from '../../../runtime/json.ts';
-import { operation } from '../../connector/operation.ts';
-import { connectorWith } from './call.ts';
+import { connectorWith, operationWith, plain, refusal } from './call.ts';
 
 const bearer = connectorWith({ type: 'bearer' });
 const base64 = (text: string) => Buffer.from(text).toString('base64');
-const plain = new URL('https://api.example.com/v1/items');
-const operationWith = (name: string, place: 'header' | 'query' | 'body', more: Partial<Operation> = {}) =>
-  operation('GET', '/v1/items', 'items', { parameters: [{ name, in: place }], ...more });
-
-function refusal(act: () => unknown): EgressError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof EgressError) return error;
-    throw error;
-  }
-  throw new Error('it was let through');
-}
-
 describe("a guest's own credential", () => {
   const own: [string, string][] = [
     ['authorization', 'Bearer xoxb-own-token'],

@@ -4,23 +4,9 @@ import type { Operation } from '../../../runtime/connector/connector.ts';
 import { refuseForeignCredential } from '../../../runtime/egress/auth/foreign-credential.ts';
 import { EgressError } from '../../../runtime/egress/egress.ts';
 import { operation } from '../../connector/operation.ts';
-import { connectorWith } from './call.ts';
+import { connectorWith, operationWith, plain, refusal } from './call.ts';
 
 const bearer = connectorWith({ type: 'bearer' });
-const plain = new URL('https://api.example.com/v1/items');
-const operationWith = (name: string, place: 'header' | 'query' | 'body', more: Partial<Operation> = {}) =>
-  operation('GET', '/v1/items', 'items', { parameters: [{ name, in: place }], ...more });
-
-function refusal(act: () => unknown): EgressError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof EgressError) return error;
-    throw error;
-  }
-  throw new Error('it was let through');
-}
-
 /** Of services as they are: Kubernetes, GitLab, Stripe, Dropbox, Zendesk, Dynamics, PayPal, Salesforce, and proxies before others. */
 const foreignHeaders = [
   ...['Impersonate-User', 'Impersonate-Group', 'Impersonate-Extra-Scopes', 'Sudo', 'X-Sudo', 'Stripe-Account'],
