@@ -1,6 +1,7 @@
 import { severities } from '../runtime/permission/preflight/finding.ts';
 import type { Preflight } from '../runtime/permission/preflight/preflight.ts';
 import type { Propose } from '../runtime/permission/propose.ts';
+import type { Waiver } from '../runtime/permission/waivers.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { requireOwner } from './agents.ts';
 import { created, json, noContent } from './answer.ts';
@@ -12,6 +13,8 @@ import type { AddRoute } from './route.ts';
 
 const BODY_BYTES = 16 * 1024;
 const nothing = z.strictObject({});
+/** Operations of one finding in an answer: a wildcard covers thousands, and an agent may have hundreds of them. */
+const SHOWN = 100;
 
 const finding = z
   .object({
@@ -20,7 +23,11 @@ const finding = z
     grant: z.string().optional(),
     connector: z.string().optional(),
     operation: z.string().optional(),
-    operations: z.array(z.string()).optional(),
+    operations: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: `The first ${SHOWN} of them` }),
+    operationCount: z.number().int().optional().openapi({ description: 'Of all, when more than are shown' }),
     reason: z.string(),
     mend: z.string().openapi({ description: 'What to do about it' }),
     waived: z.literal(true).optional(),
@@ -55,7 +62,7 @@ const waiverInput = z
   .openapi('WaiverInput');
 
 const covered = finding
-  .pick({ severity: true, grant: true, connector: true, operation: true, operations: true })
+  .pick({ severity: true, grant: true, connector: true, operation: true, operations: true, operationCount: true })
   .extend({
     bounds: z
       .object({
@@ -133,7 +140,10 @@ export function addPreflightRoutes(
       summary: 'Audit the policy that an activation would take into force',
       responses: { 200: { description: 'Findings, worst first', schema: report } },
     },
-    async ({ tenant, params }) => json(await preflight.report(await requireOwner(runtime, tenant, params.id))),
+    async ({ tenant, params }) => {
+      const { findings, ...rest } = await preflight.report(await requireOwner(runtime, tenant, params.id));
+      return json({ ...rest, findings: findings.map(shown) });
+    },
   );
 
   add(
@@ -169,7 +179,7 @@ export function addPreflightRoutes(
         idempotency,
         call,
         `POST ${place}`,
-        () => preflight.waive(owner, call.body, { key: call.principal.keyId }),
+        async () => shownWaiver(await preflight.waive(owner, call.body, { key: call.principal.keyId })),
         (made) => created(made, `${place}/${made.id}`),
       );
     },
@@ -182,8 +192,10 @@ export function addPreflightRoutes(
       summary: 'What admins accepted, oldest first',
       responses: { 200: { description: 'At most 200', schema: z.object({ items: z.array(waiver) }) } },
     },
-    async ({ tenant, params }) =>
-      json({ items: await preflight.waivers(await requireOwner(runtime, tenant, params.id)) }),
+    async ({ tenant, params }) => {
+      const waivers = await preflight.waivers(await requireOwner(runtime, tenant, params.id));
+      return json({ items: waivers.map(shownWaiver) });
+    },
   );
 
   add(
@@ -215,3 +227,11 @@ export function addPreflightRoutes(
     },
   );
 }
+
+function shown<T extends { operations?: string[] }>(one: T): T & { operationCount?: number } {
+  const { operations } = one;
+  if (operations === undefined || operations.length <= SHOWN) return one;
+  return { ...one, operations: operations.slice(0, SHOWN), operationCount: operations.length };
+}
+
+const shownWaiver = (waiver: Waiver) => ({ ...waiver, covers: waiver.covers.map(shown) });

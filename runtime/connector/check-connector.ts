@@ -15,11 +15,11 @@ export type ConnectorDefinition = Omit<Connector, 'tenant' | 'createdAt' | 'upda
 export interface ConnectorSources {
   catalog?: Catalog;
   /** For `url`: gets a document from a public https address, at most 8 MiB. */
-  fetchDocument?(url: string): Promise<Uint8Array>;
+  fetchDocument?(tenant: string, url: string): Promise<Uint8Array>;
   /** In its turn, where others read documents, too. */
   readOutline?: typeof readOutline;
   mcp?: McpSupport;
-  /** For `mcp`: whose connections it asks with. */
+  /** For `url` and `mcp`: whose connections it asks with. */
   tenant?: string;
   /** For `mcp`: where these origins are reached already, since an operator said so. */
   reached?: { origins: readonly string[]; connectTo: ConnectTo };
@@ -105,10 +105,10 @@ async function readSource(
 }
 
 async function fromUrl(url: unknown, basePath: string | undefined, sources: ConnectorSources): Promise<Draft> {
-  const { fetchDocument } = sources;
+  const { fetchDocument, tenant = '' } = sources;
   checkHttpsUrl(url, 'url');
   if (!fetchDocument) throw fieldError('url', 'documents cannot be fetched here');
-  const text = await fetchDocument(url).catch((cause: unknown) => {
+  const text = await fetchDocument(tenant, url).catch((cause: unknown) => {
     if (cause instanceof CordonError) throw cause;
     const message = `cannot be fetched: ${cause instanceof Error ? cause.message.slice(0, 300) : 'no answer'}`;
     throw new CordonError('validation_failed', `url: ${message}`, { errors: [{ field: 'url', message }], cause });

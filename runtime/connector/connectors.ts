@@ -49,7 +49,7 @@ export interface ConnectorsDeps {
   audit: Pick<Audit, 'add'>;
   catalog: Catalog;
   /** Gets a document from a public https address, at most 8 MiB. */
-  fetchDocument(url: string): Promise<Uint8Array>;
+  fetchDocument(tenant: string, url: string): Promise<Uint8Array>;
   mcp?: McpSupport;
 }
 

@@ -7,8 +7,8 @@ import { MAX_REDIRECTS, nextRequest } from './redirect.ts';
 import { readTarget } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
-/** Errors: EgressError, of which `message` may be shown. */
-export type FetchDocument = (url: string, options?: { signal?: AbortSignal }) => Promise<Uint8Array>;
+/** `tenant`: who asks; connections that are kept or waited for are that tenant's. Errors: EgressError, of which `message` may be shown. */
+export type FetchDocument = (tenant: string, url: string, options?: { signal?: AbortSignal }) => Promise<Uint8Array>;
 
 export interface DocumentOptions {
   /** Default: 8 MiB. */
@@ -24,24 +24,24 @@ export function createFetchDocument(
   upstream: Pick<Upstream, 'send'>,
   { maxBytes = 8 * 1024 * 1024, timeoutMs = 30_000, connectTo = {} }: DocumentOptions = {},
 ): FetchDocument {
-  return async (url, { signal } = {}) => {
+  return async (tenant, url, { signal } = {}) => {
     const inTime = AbortSignal.timeout(timeoutMs);
     const either = signal ? AbortSignal.any([signal, inTime]) : inTime;
     try {
-      return await read(url, either);
+      return await read(tenant, url, either);
     } catch (error) {
       if (inTime.aborted) throw new EgressError('upstream', `the document did not come within ${timeoutMs} ms`);
       throw error;
     }
   };
 
-  async function read(first: string, signal: AbortSignal): Promise<Uint8Array> {
+  async function read(tenant: string, first: string, signal: AbortSignal): Promise<Uint8Array> {
     let asked: EgressRequest = { method: 'GET', url: first, headers: [] };
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const { url, origin } = readTarget(asked.url);
       const { headers } = cleanRequestHeaders(asked.headers, url);
       const answered = await upstream.send({
-        tenant: '',
+        tenant,
         connector: '',
         connectTo: Object.hasOwn(connectTo, origin) ? connectTo[origin] : undefined,
         method: 'GET',

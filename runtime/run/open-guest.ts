@@ -10,6 +10,7 @@ import type { Memory } from '../memory/memory.ts';
 import type { GuestHost, Lease, Owner } from '../sandbox/driver.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Workspaces } from '../workspace/workspace.ts';
+import { egressSpan } from './egress-span.ts';
 import type { FileLocks } from './file-locks.ts';
 import { createGuestFiles, type GuestFiles } from './guest-files.ts';
 import { createGuestMemory, type GuestMemory } from './guest-memory.ts';
@@ -50,7 +51,7 @@ export function createOpenGuest({
   locks,
   log,
 }: OpenGuestDeps): OpenGuest {
-  return async ({ record, events }, { workspaceFolder }) => {
+  return async ({ record, events, trace }, { workspaceFolder }) => {
     const owner: Owner = { tenant: record.tenant, agent: record.agent };
     const { quotas } = await agents.get(owner);
     const workspace = await workspaces.open(owner);
@@ -77,7 +78,11 @@ export function createOpenGuest({
       runId: record.id,
       user: record.onBehalfOf,
       limits,
-      onCall: (call) => void events.append('egress_call', { ...call } as JsonObject),
+      onCall(call) {
+        const { ms } = call;
+        const told = ms === undefined ? call : { ...call, spanId: egressSpan(trace, { ...call, ms }) };
+        events.append('egress_call', { ...told } as JsonObject);
+      },
       onWaiting: (approval, operation) =>
         void events.append('log', { level: 'info', message: `${operation} waits for approval ${approval}`, approval }),
     });

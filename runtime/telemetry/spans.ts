@@ -3,8 +3,8 @@ import { newSpanId, newTraceId, parseTraceparent, type TraceHeaders } from './tr
 
 export type SpanAttributes = Record<string, string | number | boolean>;
 
-/** The steps of DESIGN.md that a run's trace shows. */
-export type StepName = 'admission' | 'queue' | 'lease' | 'execute' | 'settle';
+/** What a run's trace shows: its steps, and its calls to services. */
+export type StepName = 'admission' | 'queue' | 'lease' | 'execute' | 'settle' | 'egress';
 
 /** One finished span, as the run event `span` shows it. */
 export type SpanRecord = {

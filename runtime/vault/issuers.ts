@@ -11,7 +11,7 @@ import type { Store, Transaction } from '../store/store.ts';
 import type { User } from './credential.ts';
 import { isIssuerName, isSubject } from './credential-input.ts';
 import { checkIssuer, type Issuer, type IssuerInput, type IssuerRecord, type KeySet, readKeySet } from './issuer.ts';
-import { createKeySets } from './key-sets.ts';
+import { createKeySets, type KeySource } from './key-sets.ts';
 
 export { type Issuer, type IssuerInput, type TokenAlgorithm, tokenAlgorithms } from './issuer.ts';
 
@@ -34,7 +34,7 @@ export interface IssuersDeps {
   clock: Clock;
   audit: Pick<Audit, 'add'>;
   /** Gets a document from a public https address, bounded. */
-  fetchDocument(url: string): Promise<Uint8Array>;
+  fetchDocument(tenant: string, url: string): Promise<Uint8Array>;
 }
 
 const FIELD = 'onBehalfOf';
@@ -49,7 +49,7 @@ const nameKey = (tenant: string, issuer: string) => ['issuer-of', tenant, hash('
 export function createIssuers({ store, clock, audit, fetchDocument }: IssuersDeps): Issuers {
   const keySets = createKeySets<JWTVerifyGetKey>({
     clock,
-    fetchKeys: async (uri) => readKeySet(await fetchDocument(uri)),
+    fetchKeys: async ({ tenant, uri }) => readKeySet(await fetchDocument(tenant, uri)),
     prepare: prepareKeys,
   });
   store.watch(['issuer'], (key) => keySets.forget(key[2] as string));
@@ -90,9 +90,9 @@ export function createIssuers({ store, clock, audit, fetchDocument }: IssuersDep
     return payload;
   }
 
-  async function checkWithPublished(jwt: string, id: string, uri: string, record: IssuerRecord) {
+  async function checkWithPublished(jwt: string, of: KeySource, record: IssuerRecord) {
     for (const renewed of [false, true]) {
-      const keys = await keySets.get(id, uri, renewed);
+      const keys = await keySets.get(of, renewed);
       if (keys === undefined) throw refused('cannot be checked: the keys of its issuer could not be fetched');
       try {
         return await check(jwt, keys, record);
@@ -146,7 +146,7 @@ export function createIssuers({ store, clock, audit, fetchDocument }: IssuersDep
         const { jwks, jwksUri } = record;
         const payload =
           jwks === undefined
-            ? await checkWithPublished(jwt, id, jwksUri as string, record)
+            ? await checkWithPublished(jwt, { tenant, id, uri: jwksUri as string }, record)
             : await check(jwt, prepareKeys(jwks), record);
         const subject = payload?.sub;
         if (!isSubject(subject)) throw refused('has no usable `sub`');

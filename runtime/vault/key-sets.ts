@@ -10,7 +10,7 @@ const PAUSE_MS = 30_000;
 export interface KeySetsDeps<Keys> {
   clock: Clock;
   /** Errors: whatever kept the document from being had. */
-  fetchKeys(uri: string): Promise<KeySet>;
+  fetchKeys(of: KeySource): Promise<KeySet>;
   /** Makes keys ready for use. */
   prepare(set: KeySet): Keys;
 }
@@ -23,19 +23,26 @@ interface Known<Keys> {
   trying?: Promise<void> | undefined;
 }
 
+/** Of an issuer: its tenant, id, and where its keys are. */
+export interface KeySource {
+  tenant: string;
+  id: string;
+  uri: string;
+}
+
 export interface KeySets<Keys> {
-  /** The keys at `uri`. `renewed`: fetched anew unless that was done lately. Undefined when they cannot be had. */
-  get(id: string, uri: string, renewed?: boolean): Promise<Keys | undefined>;
+  /** `renewed`: fetched anew unless that was done lately. Undefined when they cannot be had. */
+  get(of: KeySource, renewed?: boolean): Promise<Keys | undefined>;
   forget(id: string): void;
 }
 
 export function createKeySets<Keys>({ clock, fetchKeys, prepare }: KeySetsDeps<Keys>): KeySets<Keys> {
   const byId = new Map<string, Known<Keys>>();
 
-  async function renew(known: Known<Keys>, uri: string): Promise<void> {
+  async function renew(known: Known<Keys>, of: KeySource): Promise<void> {
     known.triedMs = clock.now();
     try {
-      const keys = prepare(await fetchKeys(uri));
+      const keys = prepare(await fetchKeys(of));
       known.keys = keys;
       known.fetchedMs = clock.now();
     } catch {
@@ -44,13 +51,14 @@ export function createKeySets<Keys>({ clock, fetchKeys, prepare }: KeySetsDeps<K
   }
 
   return {
-    async get(id, uri, renewed = false) {
+    async get(of, renewed = false) {
+      const { id } = of;
       const known = byId.get(id) ?? { fetchedMs: Number.NEGATIVE_INFINITY, triedMs: Number.NEGATIVE_INFINITY };
       byId.set(id, known);
       const isFresh = () => clock.now() - known.fetchedMs < FRESH_MS;
       if (known.trying !== undefined && (renewed || !isFresh())) await known.trying;
       else if ((renewed || !isFresh()) && clock.now() - known.triedMs >= PAUSE_MS) {
-        known.trying = renew(known, uri).finally(() => {
+        known.trying = renew(known, of).finally(() => {
           known.trying = undefined;
         });
         await known.trying;

@@ -31,7 +31,7 @@ export interface Ask {
 export async function startService(env: Record<string, string> = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'cordon-api-'));
   const lines: string[] = [];
-  const telemetry = await createTelemetry({});
+  const telemetry = await createTelemetry(env);
   const open = async () => {
     const config = readConfig({
       CORDON_DATA: dataDir,
@@ -100,6 +100,7 @@ export async function startService(env: Record<string, string> = {}) {
       server?.closeAllConnections();
       server?.close();
       await runtime.close();
+      await telemetry.shutdown();
       await rm(dataDir, { recursive: true, force: true });
     },
   };

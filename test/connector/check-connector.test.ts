@@ -137,7 +137,7 @@ test('operations of a document that are on other hosts only are left out', async
 
 test('the address of a document', async () => {
   const asked: string[] = [];
-  const fetchDocument = async (url: string) => {
+  const fetchDocument = async (_tenant: string, url: string) => {
     asked.push(url);
     if (url.includes('secret')) throw new Error('10.0.0.1 is no public address');
     return Buffer.from(JSON.stringify({ ...document, servers: [{ url: '/v3' }] }));

@@ -18,7 +18,10 @@ async function documents(handler: StandInHandler, options: DocumentOptions = {},
     () => upstream.close(),
   );
   const connectTo = { 'https://docs.example': standIn.connectTo, 'https://cdn.example': standIn.connectTo };
-  return { read: createFetchDocument(upstream, { connectTo, ...options }), standIn };
+  const fetchDocument = createFetchDocument(upstream, { connectTo, ...options });
+  const read = (url: string, more: { tenant?: string; signal?: AbortSignal } = {}) =>
+    fetchDocument(more.tenant ?? 'default', url, more);
+  return { read, standIn, upstream };
 }
 
 const failure = (work: Promise<unknown>) =>
@@ -43,6 +46,12 @@ it('reads a document, decoded, through redirects, and sends nothing that was not
     expect.arrayContaining(['accept', 'accept-encoding', 'host', 'user-agent']),
   );
   expect(standIn.requests.some(({ headers }) => 'authorization' in headers || 'cookie' in headers)).toBe(false);
+});
+
+it('over connections of the tenant that asks', async () => {
+  const { read, upstream } = await documents(() => ({}));
+  for (const tenant of ['a', 'b', 'a']) await read('https://docs.example/openapi', { tenant });
+  expect(upstream.pools).toBe(2);
 });
 
 describe('is refused', () => {

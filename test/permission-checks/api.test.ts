@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { openInterface } from './interface.ts';
-import { by, owner } from './policies.ts';
+import { by, crm, owner } from './policies.ts';
 
 const base = '/v1/agents/reporter';
 
@@ -45,6 +45,26 @@ describe('pre-flight', () => {
     expect((await request('DELETE', `${base}/waivers/${waived.json.id}`)).status).toBe(404);
     const after = await request('GET', `${base}/preflight`);
     expect(after.json).toMatchObject({ status: 'active', ok: false });
+  });
+
+  test('of the operations that a wildcard covers it shows a hundred and says how many there are; a waiver covers all', async () => {
+    const { request, connectors, grant, secret } = await openInterface();
+    await secret();
+    const operations = Array.from({ length: 150 }, (_, at) => ({
+      ...{ name: `records.drop${at}`, method: 'DELETE', path: `/records/${at}`, effect: 'delete' },
+    }));
+    await connectors.replace(owner.tenant, 'crm', { ...crm, operations }, by);
+    await grant(['records.*']);
+    const named = { check: 'unconstrained', operations: { length: 100 }, operationCount: 150 };
+    const { json } = await request('GET', `${base}/preflight`);
+    expect(json.findings.find(({ check }: any) => check === 'unconstrained')).toMatchObject(named);
+    const errors = new Set(json.findings.filter((one: any) => one.severity === 'error').map(({ check }: any) => check));
+    for (const check of errors) {
+      const waived = await request('POST', `${base}/waivers`, { body: { check, reason: 'clean-up' } });
+      expect(waived.json.covers[0]).toMatchObject({ operations: { length: 100 }, operationCount: 150 });
+    }
+    expect((await request('GET', `${base}/waivers`)).json.items[0].covers[0].operations).toHaveLength(100);
+    expect((await request('POST', `${base}/activate`)).status).toBe(200);
   });
 
   test('an activation takes nothing but an empty body', async () => {

@@ -147,7 +147,7 @@ describe('a grant with an absence', () => {
         const parts: Record<typeof where, CallParts> = {
           json: { body: { ...rest, [name]: value } },
           list: { body: [rest, { ...rest, [name]: value }] },
-          form: { body: `a=1&${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`, type: form },
+          form: { body: `a=1&${encodeURIComponent(name)}=${encodeURIComponent(JSON.stringify(value))}`, type: form },
           query: { query: `?${encodeURIComponent(name)}=`, body: rest },
           header: { headers: [[name.replaceAll(/[. ]/g, '-'), 'x']], body: rest },
         };

@@ -1,41 +1,14 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTelemetry, type Telemetry } from '../../runtime/telemetry/telemetry.ts';
 import { tracingWanted } from '../../runtime/telemetry/tracing.ts';
+import { type Collector, startCollector } from './collector.ts';
 
-interface ExportedSpan {
-  name: string;
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  startTimeUnixNano: string;
-  endTimeUnixNano: string;
-  status: { code?: number };
-}
-
-/** A collector: speaks OTLP over HTTP as JSON. */
-const received: { service: string; spans: ExportedSpan[] }[] = [];
-const collector: Server = createServer(async (request, response) => {
-  let body = '';
-  for await (const chunk of request) body += chunk;
-  if (request.url === '/v1/traces') {
-    for (const { resource, scopeSpans } of JSON.parse(body).resourceSpans) {
-      const name = resource.attributes.find((entry: { key: string }) => entry.key === 'service.name');
-      received.push({
-        service: name.value.stringValue,
-        spans: scopeSpans.flatMap((scope: { spans: ExportedSpan[] }) => scope.spans),
-      });
-    }
-  } else received.push({ service: `unexpected ${request.url}`, spans: [] });
-  response.setHeader('content-type', 'application/json').end('{}');
-});
 let telemetry: Telemetry;
 
+let collector: Collector;
+
 beforeAll(async () => {
-  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
-  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
-  process.env.OTEL_EXPORTER_OTLP_PROTOCOL = 'http/json';
+  collector = await startCollector();
   telemetry = await createTelemetry(process.env);
 });
 afterAll(() => {
@@ -61,8 +34,8 @@ test('a run reaches the collector as one trace, below the span of its caller', a
   own.end();
   await telemetry.shutdown();
 
-  const spans = received.flatMap((batch) => batch.spans);
-  expect(received.every(({ service }) => service === 'cordon')).toBe(true);
+  const spans = collector.received.flatMap((batch) => batch.spans);
+  expect(collector.received.every(({ service }) => service === 'cordon')).toBe(true);
   const mine = spans.filter((span) => span.traceId === caller.traceId);
   expect(mine.map((span) => span.name).sort()).toEqual([
     'admission',

@@ -23,7 +23,7 @@ export async function openIssuers(keys: unknown = [rsa.jwk, ec.jwk, ed.jwk], mor
     store,
     clock,
     audit,
-    async fetchDocument(url) {
+    async fetchDocument(_tenant, url) {
       fetched.push(url);
       if (published.keys instanceof Error) throw published.keys;
       return Buffer.from(JSON.stringify({ keys: published.keys }));
