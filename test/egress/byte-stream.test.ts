@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Bytes, through } from '../../runtime/egress/byte-stream.ts';
+import { type Bytes, inTurn, through } from '../../runtime/egress/byte-stream.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 
@@ -76,6 +76,30 @@ it('a source that breaks is told once', async () => {
     'a Error: broken',
   );
   expect(settled).toEqual([[broken]]);
+});
+
+it('stages in turn are one: what each has left at the end passes those behind it, the last tells how it ended', async () => {
+  const { settled, onSettled } = settledOnce();
+  let counted = 0;
+  const stages = (most: number) =>
+    inTurn([
+      { push: () => undefined, end: () => bytes('abc') },
+      { push: (chunk) => bytes(chunk.toString().toUpperCase()), end: () => bytes('!') },
+      {
+        push(chunk) {
+          counted += chunk.byteLength;
+          if (counted > most) throw new Error('too much');
+          return chunk;
+        },
+        settled: onSettled,
+        failed: (error) => `${error}, it says`,
+      },
+    ]);
+  expect(await told(through(source(['x', '', 'y']).body, stages(100)))).toBe('ABC!');
+  expect([counted, settled]).toEqual([4, [[undefined]]]);
+  counted = 0;
+  expect(await told(through(source(['x']).body, stages(3)))).toBe(' Error: too much, it says');
+  expect(settled).toHaveLength(2);
 });
 
 it('stopping reaches the source through every stage: unread, half read, and while a read waits', async () => {

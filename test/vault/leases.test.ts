@@ -69,6 +69,18 @@ describe('a lease', () => {
     await expect(vault.get('default', other.id)).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  test('is revoked also when another one of the same secret was released before, however often', async () => {
+    const { vault, keep, lease } = await openVault();
+    const { id } = await keep('secret-one');
+    const [released, held] = [await lease(), await lease()];
+    released.release();
+    released.release();
+    await vault.putSecret('default', id, { token: 'secret-two' }, by);
+    expect([released.revoked.aborted, held.revoked.aborted]).toEqual([true, true]);
+    held.release();
+    expect((await lease()).revoked.aborted).toBe(false);
+  });
+
   test('that is asked for while the secret changes is of the present one, or revoked at once', async () => {
     const { vault, keep, lease } = await openVault();
     const { id } = await keep('secret-1');
