@@ -13,6 +13,7 @@ import { languages } from './parts/languages.ts';
 import { memory } from './parts/memory.ts';
 import { micro } from './parts/micro.ts';
 import { python } from './parts/python.ts';
+import { split } from './parts/split.ts';
 import { start } from './parts/start.ts';
 import { steps } from './parts/steps.ts';
 import { store } from './parts/store.ts';
@@ -23,6 +24,7 @@ import { renderTable } from './table.ts';
 
 const parts: Record<PartName, (lab: Lab) => Promise<Part>> = {
   compare,
+  split,
   agents,
   languages,
   python,

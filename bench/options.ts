@@ -3,6 +3,7 @@ import type { Scale } from './lab.ts';
 
 export const partNames = [
   'compare',
+  'split',
   'agents',
   'languages',
   'python',

@@ -18,22 +18,34 @@ export interface Peer {
 
 /** The naive bound, and a target of the same server that answers a constant. */
 export async function startNaive(processes: Processes): Promise<{ run: Peer; hello: Peer }> {
+  const { port, pid } = await startServer(processes, 'naive.ts');
+  const peer = (path: string): Peer => ({ port, pid, target: targetOf(port, path) });
+  return { run: peer('/run'), hello: peer('/hello') };
+}
+
+/** What a process for each agent and a flushed record cost, with nothing else: by `agents/how`. */
+export async function startSplit(processes: Processes): Promise<Record<SplitName, Target>> {
+  const { port } = await startServer(processes, 'split.ts', processes.folder());
+  return Object.fromEntries(splitNames.map((name) => [name, targetOf(port, `/${name}`)])) as Record<SplitName, Target>;
+}
+
+export const splitNames = ['one/forgotten', 'one/durable', 'sixteen/forgotten', 'sixteen/durable'] as const;
+type SplitName = (typeof splitNames)[number];
+
+async function startServer(processes: Processes, file: string, ...args: string[]) {
   const port = await freePort();
-  const child = spawn(process.execPath, ['--no-node-snapshot', join(folder, 'naive.ts'), String(port)], {
+  const child = spawn(process.execPath, ['--no-node-snapshot', join(folder, file), String(port), ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   processes.add(child);
   await listening(port, () => child.exitCode === null);
-  const target = {
-    port,
-    path: '/run',
-    headers: { 'content-type': 'text/plain' },
-    bodies: ['return 1+1'],
-    expect: '"result":2',
-  };
-  const pid = child.pid as number;
-  return { run: { port, pid, target }, hello: { port, pid, target: { ...target, path: '/hello' } } };
+  return { port, pid: child.pid as number };
 }
+
+const targetOf = (port: number, path: string): Target => ({
+  ...{ port, path, headers: { 'content-type': 'text/plain' } },
+  ...{ bodies: ['return 1+1'], expect: '"result":2' },
+});
 
 /** workerd with its Worker Loader. Errors: why it is not to be had here. */
 export async function startWorkerd(processes: Processes, say: (line: string) => void): Promise<Peer> {
@@ -47,14 +59,7 @@ export async function startWorkerd(processes: Processes, say: (line: string) => 
   processes.add(child);
   child.on('error', () => {});
   await listening(port, () => child.exitCode === null && child.pid !== undefined);
-  const target = {
-    port,
-    path: '/',
-    headers: { 'content-type': 'text/plain' },
-    bodies: ['return 1+1'],
-    expect: '"result":2',
-  };
-  return { port, pid: child.pid as number, target };
+  return { port, pid: child.pid as number, target: targetOf(port, '/') };
 }
 
 /** The package of this platform, without the wrapper `workerd`, which would fetch one again in an install script. */
