@@ -200,7 +200,7 @@ test(
           }
         },
       ),
-      { numRuns: numRuns / 3 },
+      { numRuns: Math.ceil(numRuns / 3) },
     );
   },
   timeout,
