@@ -41,6 +41,8 @@ const GONE_MS = 5000;
 /** How long the engine is asked to remove a container. */
 const ENGINE_GONE_MS = 10_000;
 const AGAIN_MS = 250;
+/** How long an engine may take to say that the kernel ended a container for its memory. */
+const OOM_TOLD_MS = 1000;
 
 /** The engine did what it was told, and yet there is no sandbox. */
 export class StartFailed extends Error {}
@@ -144,8 +146,13 @@ function running(engine: Engine, { id, door, wayOut, slot, counters, pid, option
       blank = { ramBytes, processes };
     },
     async ranOutOfMemory() {
-      if ((counters?.oomKills() ?? 0) > 0) return true;
-      return (await engine.state(id).catch(() => undefined))?.oomKilled === true;
+      // The engine hears of it by another way than of the end, and on a busy machine later.
+      for (const end = performance.now() + OOM_TOLD_MS; ; await sleep(AGAIN_MS)) {
+        if ((counters?.oomKills() ?? 0) > 0) return true;
+        const state = await engine.state(id).catch(() => undefined);
+        if (state?.oomKilled === true) return true;
+        if (state === undefined || performance.now() > end) return false;
+      }
     },
     destroy: () => {
       destroyed ??= destroy();
