@@ -123,10 +123,10 @@ export function createCallBook(deps: GateDeps, run: GateRun, held: ByteShare): C
       },
 
       borrows(borrowed, signal, ms) {
-        // It ended while the credential was on its way.
+        // It may have ended, or been aborted, while the credential was on its way: then it goes back, now or at the end.
         if (isOver) borrowed?.release();
+        else lease = borrowed;
         abort.signal.throwIfAborted();
-        lease = borrowed;
         const on = (from: AbortSignal | undefined, error: () => EgressError) => {
           if (!from) return;
           const stop = () => call.abort(error());

@@ -127,41 +127,52 @@ test('what left and was then cut off by a revocation stands in the audit as a ca
   expect(ended.detail).toMatchObject({ allowed: true, reason: 'credential_revoked' });
 }, 60_000);
 
-test('a run that ends while a credential is being borrowed gives it back, and sends nothing', async () => {
+test.each([
+  ['a run that ends', 'limit'],
+  ['a grant that is taken away', 'no_grant'],
+])('%s while a credential is being borrowed: it is given back, and nothing is sent', async (what, reason) => {
   const borrowing = Promise.withResolvers<void>();
   const lending = Promise.withResolvers<void>();
+  let revoke = () => {};
   let held = 0;
   let sent = 0;
-  const open = gateWith({
-    vault: {
-      async lease() {
-        borrowing.resolve();
-        await lending.promise;
-        held++;
-        const lease = { credentialId: 'k', version: 1, secret: { token: 'abcdefgh' } };
-        return { ...lease, revoked: new AbortController().signal, release: () => void held-- };
+  const open = gateWith(
+    {
+      vault: {
+        async lease() {
+          borrowing.resolve();
+          await lending.promise;
+          held++;
+          const lease = { credentialId: 'k', version: 1, secret: { token: 'abcdefgh' } };
+          return { ...lease, revoked: new AbortController().signal, release: () => void held-- };
+        },
+      },
+      upstream: {
+        async send({ signal }: { signal: AbortSignal }) {
+          signal.throwIfAborted();
+          sent++;
+          throw new Error('it was sent');
+        },
       },
     },
-    upstream: {
-      async send({ signal }: { signal: AbortSignal }) {
-        signal.throwIfAborted();
-        sent++;
-        throw new Error('it was sent');
-      },
-    },
-  });
+    { onRevoked: (listener) => (revoke = listener) },
+  );
   const egress = open('t');
   const told = ask(egress);
   await borrowing.promise;
-  await egress.close();
+  if (what === 'a run that ends') await egress.close();
+  else revoke();
   lending.resolve();
-  expect(await told).toBe('limit');
+  expect(await told).toBe(reason);
   expect({ held, sent }).toEqual({ held: 0, sent: 0 });
 });
 
 test('bodies of one tenant that wait for approval leave room for those of another', async () => {
   let waits = true;
-  const open = gateWith({ approvals: { ask: () => (waits ? new Promise(() => {}) : { id: 'apr_1' }) } }, true);
+  const open = gateWith(
+    { approvals: { ask: () => (waits ? new Promise(() => {}) : { id: 'apr_1' }) } },
+    { requiresApproval: true },
+  );
   for (let run = 0; run < 10; run++) {
     const egress = open('greedy');
     for (let call = 0; call < 4; call++) void ask(egress);

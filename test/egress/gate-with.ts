@@ -5,8 +5,17 @@ import { createGate, type GateDeps } from '../../runtime/egress/gate.ts';
 import type { Grant } from '../../runtime/permission/grant.ts';
 import { compilePolicy } from '../../runtime/permission/policy.ts';
 
+interface Rights {
+  requiresApproval?: boolean;
+  /** Given what ends the call, as a grant that is taken away does. */
+  onRevoked?: (listener: () => void) => void;
+}
+
 /** A gate on stand-ins: one connector, one grant. `more` takes the place of some of them. */
-export function gateWith(more: Record<string, unknown>, requiresApproval = false) {
+export function gateWith(
+  more: Record<string, unknown>,
+  { requiresApproval = false, onRevoked = () => {} }: Rights = {},
+) {
   const operation: Operation = { name: 'put', method: 'PUT', path: '/x', effect: 'write', parameters: [] };
   const about = { id: 'c', tenant: 't', auth: { type: 'bearer' }, origins: ['https://c.example.com'] };
   const connector = { ...about, operations: [operation] } as unknown as Connector;
@@ -27,7 +36,13 @@ export function gateWith(more: Record<string, unknown>, requiresApproval = false
     log: { error() {} },
     audit: { add() {} },
     connectors: { forOrigin: async () => [compiled] },
-    permissions: { ...permissions, whenRevoked: () => () => {} },
+    permissions: {
+      ...permissions,
+      whenRevoked(_owner: unknown, _grant: string, listener: () => void) {
+        onRevoked(listener);
+        return () => {};
+      },
+    },
     approvals: { ask: async () => ({ id: 'apr_1' }) },
     vault: { lease: async () => ({ ...credential, revoked: new AbortController().signal, release() {} }) },
     authenticator: {
