@@ -84,6 +84,7 @@ const grantInput = z
 
 export function addGrantRoutes(add: AddRoute, runtime: Runtime): void {
   const { permissions, idempotency } = runtime;
+
   add(
     {
       name: 'POST /v1/agents/{id}/grants',

@@ -16,6 +16,18 @@ const multipart = (type: string, parts: [string, string][]) => ({
   body: `${parts.map(([head, content]) => `--mark\r\n${head}\r\n\r\n${content}\r\n`).join('')}--mark--\r\n`,
 });
 
+/** A wrong request is refused with this status and noted; a right one is neither. */
+function answersWith(
+  standIn: Parameters<typeof call>[0],
+  status: number,
+  line: string,
+  headers: Record<string, string>,
+  body: unknown,
+): void {
+  expect(call(standIn, line, headers, body).status).toBe(status);
+  expect(standIn.faults.length).toBe(status === 200 ? 0 : 1);
+}
+
 describe('slack', () => {
   const error = (answer: any) => answer.body.error ?? 'ok';
 
@@ -81,11 +93,7 @@ describe('openai', () => {
     [400, 'POST /v1/embeddings', json, { model: 'text-embedding-3-small', input: '' }],
     [400, 'POST /v1/files', json, { file: 'x', purpose: 'batch' }],
     [200, 'POST /v1/chat/completions', json, asked],
-  ])('%d: %s', (status, line, headers, body) => {
-    const openai = openAiStandIn({ token: 'right' });
-    expect(call(openai, line, headers, body).status).toBe(status);
-    expect(openai.faults.length).toBe(status === 200 ? 0 : 1);
-  });
+  ])('%d: %s', (...asked) => answersWith(openAiStandIn({ token: 'right' }), ...asked));
 
   test('a file comes as a form and goes again', () => {
     const openai = openAiStandIn({ token: 'right' });
@@ -115,11 +123,7 @@ describe('google-drive', () => {
     [404, 'GET /drive/v3/files/none', bearer, ''],
     [200, 'GET /drive/v3/about?fields=user', bearer, ''],
     [200, 'POST /drive/v3/files', json, { name: 'x' }],
-  ])('%d: %s', (status, line, headers, body) => {
-    const drive = driveStandIn({ token: 'right' });
-    expect(call(drive, line, headers, body).status).toBe(status);
-    expect(drive.faults.length).toBe(status === 200 ? 0 : 1);
-  });
+  ])('%d: %s', (...asked) => answersWith(driveStandIn({ token: 'right' }), ...asked));
 
   test('a file is uploaded, read, moved, shared and deleted', () => {
     const drive = driveStandIn({ token: 'right' });
@@ -160,11 +164,7 @@ describe('notion', () => {
     [400, 'GET /v1/comments', versioned, ''],
     [200, 'POST /v1/pages', versioned, { parent: { page_id: id }, properties: {} }],
     [200, 'GET /v1/users/me', versioned, ''],
-  ])('%d: %s', (status, line, headers, body) => {
-    const notion = notionStandIn({ token: 'right' });
-    expect(call(notion, line, headers, body).status).toBe(status);
-    expect(notion.faults.length).toBe(status === 200 ? 0 : 1);
-  });
+  ])('%d: %s', (...asked) => answersWith(notionStandIn({ token: 'right' }), ...asked));
 
   test('a row is found by a query until it is in the trash', () => {
     const notion = notionStandIn({ token: 'right' });
@@ -200,11 +200,7 @@ describe('salesforce', () => {
     [404, `DELETE ${base}/sobjects/Account/001000000000000009`, bearer, ''],
     [400, `POST ${base}/jobs/ingest`, json, { object: 'Account', operation: 'drop' }],
     [200, soql('SELECT Id, Name FROM Account LIMIT 5'), bearer, ''],
-  ])('%d: %s', (status, line, headers, body) => {
-    const salesforce = made();
-    expect(call(salesforce, line, headers, body).status).toBe(status);
-    expect(salesforce.faults.length).toBe(status === 200 ? 0 : 1);
-  });
+  ])('%d: %s', (...asked) => answersWith(made(), ...asked));
 
   test('a record and a bulk job live as the guide says', () => {
     const salesforce = made();
