@@ -103,9 +103,10 @@ export async function createOutbound({ store, clock, log, config, dataDir }: Out
   });
 
   /** A tenant chose the address: it is judged as any other. */
-  async function postWebhook(url: string, json: string): Promise<void> {
+  async function postWebhook(tenant: string, url: string, json: string): Promise<void> {
     const answer = await upstream.send({
-      ...{ tenant: '', connector: 'webhook', connectTo: undefined, method: 'POST', url: new URL(url) },
+      // No connector's: theirs have names.
+      ...{ tenant, connector: '', connectTo: undefined, method: 'POST', url: new URL(url) },
       headers: [['content-type', 'application/json']],
       body: Buffer.from(json),
       signal: AbortSignal.timeout(WEBHOOK_MS),

@@ -16,8 +16,8 @@ export interface RotationDeps {
   clock: Clock;
   log: Log;
   reader: Pick<SecretReader, 'fetch' | 'note'>;
-  /** POSTs JSON to a tenant's URL, under the same rule of addresses as any egress. */
-  postWebhook(url: string, body: string): Promise<void>;
+  /** POSTs JSON to a tenant's URL, over its connections and under the same rule of addresses as any egress. */
+  postWebhook(tenant: string, url: string, body: string): Promise<void>;
 }
 
 /** One round over what is due. Never fails for one credential. */
@@ -52,7 +52,7 @@ export async function rotateDue({ store, clock, log, reader, postWebhook }: Rota
       rotatedAt: isoTime(rotatedMs),
       dueAt: isoTime(rotatedMs + rotation.everyMs),
     };
-    await postWebhook(rotation.webhook, JSON.stringify(told)).catch((error: unknown) =>
+    await postWebhook(tenant, rotation.webhook, JSON.stringify(told)).catch((error: unknown) =>
       log.warn({ tenant, credential: id, reason: (error as Error).name }, 'a rotation webhook could not be told'),
     );
   }

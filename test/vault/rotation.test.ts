@@ -12,7 +12,8 @@ const rotation = { everyMs: 7 * DAY_MS, webhook };
 async function setUp(fail = false) {
   const told: { url: string; body: Record<string, unknown> }[] = [];
   const opened = await openVault({
-    postWebhook: async (url, body) => {
+    postWebhook: async (tenant, url, body) => {
+      expect(tenant).toBe('default');
       told.push({ url, body: JSON.parse(body) });
       if (fail) throw new TypeError(`fetch of ${url} failed`);
     },
@@ -96,7 +97,7 @@ test('a source is read again when its time has come: a new secret there is noted
   const login = { token: 'root-token' };
   const hashicorp = createHashicorp({ address: standIn.address, mount: 'secret', login, clock });
   const told: unknown[] = [];
-  const opened = await openVault({ backends: { hashicorp }, postWebhook: async (url) => void told.push(url) });
+  const opened = await openVault({ backends: { hashicorp }, postWebhook: async (_tenant, url) => void told.push(url) });
   const path = 'cordon/default/slack';
   standIn.put(path, { token: 'secret-one' }, '2025-12-31T00:00:00Z');
   const source = { kind: 'hashicorp', path: 'slack' };
