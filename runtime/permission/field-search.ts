@@ -25,8 +25,6 @@ const backslash = 0x5c;
 const underscore = 0x5f;
 const letterU = 0x75;
 
-/** Bytes of a field's name in a form; a longer one is none of those that are looked for. */
-const MAXIMUM_NAME = 200;
 /** A form with more names to look at closely is not looked through, and counts as one that might have it. */
 const MAXIMUM_CLOSE = 20_000;
 /** Bytes to look at one by one before what comes next is searched for at once. */
@@ -113,15 +111,14 @@ export function createFieldSearch(names: readonly string[]): FieldSearch {
     },
 
     inForm(body) {
-      const scratch = new Uint8Array(MAXIMUM_NAME);
+      const scratch = new Uint8Array(longest);
       let count = 0;
       for (let begin = 0; begin < body.length; ) {
         let end = begin;
         while (end < body.length && nameEnds[body[end] as number] === 0) end++;
-        if (end - begin >= shortest && end - begin <= MAXIMUM_NAME && mayBegin(body[begin] as number)) {
+        if (end - begin >= shortest && mayBegin(body[begin] as number)) {
           if (++count > MAXIMUM_CLOSE) return true;
-          const [first, last] = bend(body.subarray(begin, end), scratch);
-          if (isOne(scratch, first, last)) return true;
+          if (isOne(scratch, 0, bend(body.subarray(begin, end), scratch))) return true;
         }
         begin = end;
         if (body[begin] === equals) while (begin < body.length && fieldEnds[body[begin] as number] === 0) begin++;
@@ -202,24 +199,29 @@ const formBegins = (names: readonly (readonly number[])[]) => {
   return (byte: number) => isBlank(byte) || first.has(lower(byte));
 };
 
-/** From where to where it then stands in `into`. */
-function bend(name: Uint8Array, into: Uint8Array): [number, number] {
+/**
+ * Writes a form's name to `into` as a loose reader takes it; answers its bytes, 0 where it is longer than `into`. In the
+ * body it may be of any length: blanks stand around it, anything after a bracket or NUL.
+ */
+function bend(name: Uint8Array, into: Uint8Array): number {
   let end = 0;
-  for (let at = 0; at < name.length; at++) {
-    const byte = name[at] as number;
-    const [high, low] = [digitOf(name[at + 1] ?? 0), digitOf(name[at + 2] ?? 0)];
-    if (byte === percent && high >= 0 && low >= 0) {
-      into[end++] = high * 16 + low;
+  // Those at the end are dropped.
+  let blanks = 0;
+  for (let at = 0; at < name.length && end <= into.length; at++) {
+    let byte = name[at] as number;
+    const [high, low] = byte === percent ? [digitOf(name[at + 1] ?? 0), digitOf(name[at + 2] ?? 0)] : [-1, -1];
+    if (high >= 0 && low >= 0) {
+      byte = high * 16 + low;
       at += 2;
-    } else into[end++] = byte === plus ? 0x20 : byte;
+    } else if (byte === plus) byte = 0x20;
+    if (byte === bracket || byte === 0) return end + blanks > into.length ? 0 : end + blanks;
+    if (isBlank(byte)) {
+      if (end > 0) into[end + blanks++] = byte === 0x20 ? underscore : byte;
+      continue;
+    }
+    end += blanks;
+    blanks = 0;
+    into[end++] = byte === dot ? underscore : byte;
   }
-  let begin = 0;
-  while (begin < end && isBlank(into[begin] as number)) begin++;
-  while (end > begin && isBlank(into[end - 1] as number)) end--;
-  for (let at = begin; at < end; at++) {
-    const byte = into[at] as number;
-    if (byte === bracket || byte === 0) return [begin, at];
-    if (byte === dot || byte === 0x20) into[at] = underscore;
-  }
-  return [begin, end];
+  return end > into.length ? 0 : end;
 }

@@ -60,6 +60,23 @@ test('a name that PHP bends is found without any other sign of it', () => {
   expect(named({ body: 'a=1&%5fmethod%00b=DELETE', type: form })).toBe(true);
 });
 
+test('a field is found however much stands around its name', () => {
+  const much = 100_000;
+  for (const body of [
+    `_method%00${'x'.repeat(much)}=DELETE`,
+    `_method[${'x'.repeat(much)}]=DELETE`,
+    `a=1&${' '.repeat(much)}_method=DELETE`,
+    `${'%20'.repeat(much)}_method${'+'.repeat(much)}=DELETE`,
+  ])
+    expect(named({ body, type: form })).toBe(true);
+  for (const body of [
+    `_method${'+'.repeat(much)}x=1`,
+    `_method${'+'.repeat(much)}[x=1`,
+    `${'x'.repeat(much)}_method=1`,
+  ])
+    expect(named({ body, type: form })).toBe(false);
+});
+
 test('large uploads pass, and a key in one is found wherever it stands', () => {
   const filler = '{"a":"'.padEnd(3_000_000, 'x');
   const accented = '{"text":"caf\\u00e9 \\u0022_method\\u0022 : 1"},'.repeat(50_000);
@@ -98,7 +115,7 @@ test('property: what expressions over the text undone find, the search finds, an
     '\\',
     '\\u0020',
   ];
-  const bit = fc.constantFrom(...bits, '\\u00', '%', '\u00a0');
+  const bit = fc.constantFrom(...bits, '\\u00', '%', '\u00a0', ' '.repeat(300), 'x'.repeat(300));
   const escaped = fc
     .tuple(word, fc.infiniteStream(fc.nat(3)))
     .map(([text, choices]) =>

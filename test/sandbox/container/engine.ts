@@ -79,6 +79,7 @@ export async function openTestDriver(options: TestDriverOptions = {}): Promise<D
     folder,
     async close() {
       await driver.close();
+      for (const [path, slots] of ownSlots) if (path.startsWith(folder)) slots.closedAt = secondsSinceBoot();
       await workspaces.close();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -100,7 +101,8 @@ export function supervisorPids(driver?: Driver & { folder?: string }): number[] 
         if (!/^NSpid:.*\s1$/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) return false;
         const [, device, root = ''] =
           /^\d+ \d+ (\d+:\d+) (\S+) \/run\/cordon /m.exec(readFileSync(`/proc/${pid}/mountinfo`, 'latin1')) ?? [];
-        return slots.some(([path, slotsDevice]) => device === slotsDevice || root.includes(path));
+        const startedAt = startOf(pid);
+        return slots.some(([path, own]) => (device === own.device && startedAt < own.closedAt) || root.includes(path));
       } catch {
         return false;
       }
@@ -108,13 +110,21 @@ export function supervisorPids(driver?: Driver & { folder?: string }): number[] 
     .map(Number);
 }
 
-/** Device of each driver's slots by their folder; a folder that is no mount of its own has no device of its own. */
-const ownSlots = new Map<string, string | undefined>();
+/** Of each driver by their folder; one that is no mount of its own has no device of its own. */
+const ownSlots = new Map<string, { device: string | undefined; closedAt: number }>();
+
+const secondsSinceBoot = () => Number.parseFloat(readFileSync('/proc/uptime', 'latin1'));
+
+/** In seconds since boot. The system gives the device of closed slots to somebody else, who has processes later. */
+function startOf(pid: string): number {
+  const afterName = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1) ?? '';
+  return Number(afterName.split(' ')[19]) / 100;
+}
 
 function remember(path: string, isMounted: boolean): void {
   const { dev } = statSync(path, { bigint: true });
   const [major, minor] = [(dev >> 8n) & 0xfffn, (dev & 0xffn) | ((dev >> 12n) & ~0xffn)];
-  ownSlots.set(path, isMounted ? `${major}:${minor}` : undefined);
+  ownSlots.set(path, { device: isMounted ? `${major}:${minor}` : undefined, closedAt: Number.POSITIVE_INFINITY });
 }
 
 /** Containers of one installation that the engine knows. */
