@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { CordonError, fieldError } from '../runtime/errors.ts';
-import type { Json } from '../runtime/json.ts';
+import { type Json, parseJson } from '../runtime/json.ts';
 
 /** Deeper JSON would overflow the stack of whoever serialises it later. */
 const MAX_DEPTH = 512;
@@ -60,12 +60,12 @@ export async function readBody(request: Request, limit: number, field = 'body'):
 }
 
 /** Whatever the content type says, a body is JSON in UTF-8 or refused: no way around validation. */
-export function parseJson(bytes: Buffer): Json {
+export function readJsonBody(bytes: Buffer): Json {
   if (bytes.length === 0) throw fieldError('body', 'is missing: JSON is expected');
   if (!isUtf8(bytes)) throw fieldError('body', 'is not valid UTF-8');
   let value: Json;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    value = parseJson(bytes.toString('utf8'));
   } catch (cause) {
     throw new CordonError('validation_failed', 'body: is not valid JSON', {
       errors: [{ field: 'body', message: `is not valid JSON: ${jsonFault(cause)}` }],

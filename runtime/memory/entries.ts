@@ -2,7 +2,7 @@
  * How memory lies in the store, per owner: an item per key (small, so that lists are cheap), its value as JSON bytes,
  * a count of the bytes in use, and an index of those that expire.
  */
-import type { Json } from '../json.ts';
+import { type Json, parseJson } from '../json.ts';
 import type { Owner } from '../sandbox/driver.ts';
 import type { Entry, Store, Transaction } from '../store/store.ts';
 
@@ -33,7 +33,7 @@ export const memoryEntries = {
 
   value(tx: Transaction, owner: Owner, key: string): Json {
     const bytes = tx.get<Uint8Array>(valueKey(owner, key))!.value;
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
+    return parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'));
   },
 
   /** What an item counts for the quota. */

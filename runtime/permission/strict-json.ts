@@ -1,6 +1,6 @@
 /** JSON that every reader reads alike, and what stands in it under a name. */
 import { isUtf8 } from 'node:buffer';
-import type { Json } from '../json.ts';
+import { endOfText, type Json, parseJson } from '../json.ts';
 import { shownName, spelling } from './spelling.ts';
 
 const MAXIMUM_DEPTH = 64;
@@ -21,7 +21,7 @@ export function readStrictJson(bytes: Uint8Array): StrictJson {
   if (depth > MAXIMUM_DEPTH) return { unreadable: `the body is nested over ${MAXIMUM_DEPTH} levels` };
   let value: Json;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     return { unreadable: 'the body is not valid JSON' };
   }
@@ -45,18 +45,6 @@ function measure(text: string): { depth: number; members: number } {
     else if (char === 0x7d || char === 0x5d) level--;
   }
   return { depth, members };
-}
-
-/** Place of the quote that ends the text which begins at `start`. */
-function endOfText(text: string, start: number): number {
-  for (let at = start + 1; ; at++) {
-    const quote = text.indexOf('"', at);
-    if (quote === -1) return text.length;
-    let slashes = quote;
-    while (text.charCodeAt(slashes - 1) === 0x5c) slashes--;
-    if ((quote - slashes) % 2 === 0) return quote;
-    at = quote;
-  }
 }
 
 /** Undefined when an object has a key `__proto__`. */

@@ -2,7 +2,7 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { CordonError } from '../errors.ts';
-import type { Json } from '../json.ts';
+import { type Json, parseJson } from '../json.ts';
 import type { Key, Store, Transaction } from '../store/store.ts';
 
 export const KEPT_MS = 24 * 3_600_000;
@@ -173,7 +173,7 @@ function reveal(entry: Remembered, secret: string | undefined, salt: string): Js
   try {
     const decipher = createDecipheriv('aes-256-gcm', cipherKey(secret ?? '', salt), bytes.subarray(0, 12));
     decipher.setAuthTag(bytes.subarray(12, 28));
-    return JSON.parse(Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8'));
+    return parseJson(Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8'));
   } catch {
     throw conflict('another API key');
   }

@@ -1,3 +1,5 @@
+import { parseJson } from '../json.ts';
+
 /**
  * Framing of the host-worker channel: two lengths (32-bit, big-endian), a JSON header, raw bytes.
  * Used on both sides; the receiving side sets the largest frame it will buffer.
@@ -62,7 +64,7 @@ export function frameReader(maxBytes: number, onFrame: (header: object, bytes: B
 function parseHeader(text: string): object {
   let header: unknown;
   try {
-    header = JSON.parse(text);
+    header = parseJson(text);
   } catch {
     throw new FrameError('frame header is not JSON');
   }

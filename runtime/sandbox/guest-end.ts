@@ -1,5 +1,5 @@
 /** How guest code says that it ended, in every kind of sandbox. Hostile: parsed strictly. */
-import { type Json, jsonDepth, maxJsonDepth } from '../json.ts';
+import { type Json, jsonDepth, maxJsonDepth, parseJson } from '../json.ts';
 import { z } from './strict.ts';
 
 const text = z.string();
@@ -46,7 +46,7 @@ export function parseGuestEnd(json: string): GuestEnd {
   if (jsonDepth(json) > maxJsonDepth) throw new ProtocolError('the end of a run is nested too deeply');
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = parseJson(json);
   } catch {
     throw new ProtocolError('the end of a run is not JSON');
   }

@@ -1,5 +1,7 @@
 /** Pages of lists: a cursor is opaque to callers and survives a restart. */
+
 import { fieldError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import type { Entry, Key, Store } from './store.ts';
 
 export interface PageRequest {
@@ -26,7 +28,7 @@ export function decodeCursor(cursor: string, ...types: ('string' | 'number')[]):
   // Longer ones are none of ours, and would not fit into a key.
   if (cursor.length > MAXIMUM_CURSOR) throw fieldError('cursor', 'is not a cursor of this list');
   try {
-    const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    const parts: unknown = parseJson(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (Array.isArray(parts) && parts.length === types.length && parts.every((part, i) => isPart(part, types[i])))
       return parts;
   } catch {

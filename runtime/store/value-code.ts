@@ -2,6 +2,8 @@
  * Values as bytes: JSON, which keeps what guests may send (`__proto__` as an own key, half surrogates),
  * where MessagePack would change it; and whole byte arrays behind a mark that no JSON text begins with.
  */
+import { parseJson } from '../json.ts';
+
 const BYTES = 0x01;
 
 /** Errors: TypeError for what is not JSON. */
@@ -20,5 +22,5 @@ export function encodeValue(value: unknown): Buffer {
 /** Copies: `bytes` may be memory that the next read overwrites. */
 export function decodeValue(bytes: Buffer, length = bytes.length): unknown {
   if (bytes[0] === BYTES) return new Uint8Array(bytes.subarray(1, length));
-  return JSON.parse(Buffer.prototype.utf8Slice.call(bytes, 0, length));
+  return parseJson(Buffer.prototype.utf8Slice.call(bytes, 0, length));
 }

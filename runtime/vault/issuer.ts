@@ -2,7 +2,7 @@
 import { createPublicKey } from 'node:crypto';
 import { checkObject } from '../agent/checks.ts';
 import { fieldError } from '../errors.ts';
-import type { JsonObject } from '../json.ts';
+import { type JsonObject, parseJson } from '../json.ts';
 import { isHttpsUrl, isIssuerName } from './credential-input.ts';
 
 /** Signatures by a private key alone: with `HS*` whoever can check a token can make one, and `none` is none. */
@@ -117,7 +117,7 @@ function isStrong(jwk: JsonObject): boolean {
 
 /** The keys of a set that an issuer publishes: those of kinds that are not known, or are private, count as absent. */
 export function readKeySet(bytes: Uint8Array): KeySet {
-  const set: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  const set: unknown = parseJson(Buffer.from(bytes).toString('utf8'));
   const { keys } = checkObject(set, 'jwks');
   if (!Array.isArray(keys)) throw fieldError('jwks.keys', 'must be a list');
   const isUsable = (key: unknown): key is JsonObject =>

@@ -85,6 +85,18 @@ test('a body that some service reads with another channel is refused', async () 
   ]);
 });
 
+test("a key that an earlier body makes the engine misread is still the service's key", async () => {
+  const post = (body: string): RawRequest => ({ url, method: 'POST', headers: [json], body });
+  // Allowed as it stands. Its second key looks like the first characters of how the next body writes `channel`.
+  for (const shape of ['{"channel":"sales","\\\\u0063h":0}', '{"text":"","channel":"sales","\\\\u0063h":0}'])
+    expect(await askRaw(crm, 'poster', [post(shape), post(shape), post(shape)])).toEqual([200, 200, 200]);
+  seen = crm.standIn.requests.length;
+  const second = '{"channel":"sales","\\u0063hannel":"board"}';
+  const third = '{"text":"","channel":"sales","\\u0063hannel":"board"}';
+  expect(await askRaw(crm, 'poster', [post(second), post(third), post(second)])).toEqual(denied(3));
+  expect(arrived()).toEqual([]);
+});
+
 test('a value in the path is judged whole', async () => {
   const paths = ['c1%0a', 'c1%20', 'x', 'c1%3fx=1', 'c1%23', 'c1.json', 'c1,c2', 'c1&x', '%631', 'c1%e2%80%8b', 'C1'];
   const requests = paths.map((path) => ({ url: `https://${crmHost}/v1/contacts/${path}` }));

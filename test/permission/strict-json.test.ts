@@ -48,7 +48,7 @@ describe('properties', () => {
   test('any JSON that gives no key twice is read as it is', () => {
     fc.assert(
       fc.property(json, fc.boolean(), (value, escaped) => {
-        expect(read(write(value, escaped).text)).toEqual({ value: JSON.parse(JSON.stringify(value)) });
+        expect(read(write(value, escaped).text)).toEqual({ value });
       }),
       { numRuns: 1000 },
     );

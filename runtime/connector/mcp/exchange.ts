@@ -1,6 +1,6 @@
 /** One JSON-RPC message to an MCP server and its answer, by streamable HTTP; bounded in bytes. */
 import { fieldError } from '../../errors.ts';
-import type { Json, JsonObject } from '../../json.ts';
+import { type Json, type JsonObject, parseJson } from '../../json.ts';
 import type { ConnectTo } from '../connector.ts';
 import { eventData } from './event-stream.ts';
 
@@ -141,7 +141,7 @@ function responseTo(id: Json | undefined, text: string): Pick<Reply, 'result' | 
 
 function objectIn(text: string): JsonObject | undefined {
   try {
-    const value: Json = JSON.parse(text);
+    const value: Json = parseJson(text);
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;

@@ -1,8 +1,7 @@
 /** An OpenAPI document's text as JSON. */
 import { isUtf8 } from 'node:buffer';
 import { parseDocument } from 'yaml';
-import type { Json } from '../../json.ts';
-import { jsonDepth } from '../../json.ts';
+import { type Json, jsonDepth, parseJson } from '../../json.ts';
 
 export const MAXIMUM_DOCUMENT = 8 * 1024 * 1024;
 const MAXIMUM_DEPTH = 200;
@@ -33,7 +32,7 @@ export function readDocument(given: string | Uint8Array): Json {
 function readJson(text: string): Json {
   if (jsonDepth(text) > MAXIMUM_DEPTH) throw new DocumentFault(`is nested deeper than ${MAXIMUM_DEPTH} levels`);
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text) as Json;
   } catch {
     // A YAML flow mapping begins like JSON.
     return readYaml(text);

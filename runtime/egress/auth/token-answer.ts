@@ -1,4 +1,5 @@
 /** Reads what a token endpoint answers: RFC 6749, sections 5.1 and 5.2. Nothing of its text reaches a message. */
+import { parseJson } from '../../json.ts';
 import { EgressError } from '../egress.ts';
 import { isHeaderValue } from './secret-field.ts';
 
@@ -74,7 +75,7 @@ async function read(body: AsyncIterable<Uint8Array>, endpoint: string): Promise<
 
 function jsonObject(bytes: Buffer): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(bytes.toString());
+    const value: unknown = parseJson(bytes.toString());
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;

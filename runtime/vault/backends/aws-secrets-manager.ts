@@ -3,11 +3,13 @@
  * shared files, or the role of the machine. A tenant's secrets lie below `cordon/TENANT/`: a path of one tenant cannot name
  * another's, and no tenant can give an ARN.
  */
+
 import type {
   GetSecretValueCommandOutput,
   SecretsManagerClient,
   SecretsManagerClientConfig,
 } from '@aws-sdk/client-secrets-manager';
+import { parseJson } from '../../json.ts';
 import type { SecretSource } from '../credential.ts';
 import { type SecretBackend, SourceError, type SourceSecret } from './backend.ts';
 
@@ -131,7 +133,7 @@ function fieldsOf(text: string | undefined): Record<string, unknown> {
   if (text === undefined) throw new SourceError('missing', 'the secret at this path is binary: it must be JSON');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     // Without the parser's message, which repeats the text.
   }

@@ -2,7 +2,9 @@
  * HashiCorp Vault and OpenBao, secrets engine KV version 2, over their HTTP API: a token of the operator, or AppRole.
  * A tenant's secrets lie below `cordon/TENANT/` of the mount: a path of one tenant cannot name another's.
  */
+
 import type { Clock } from '../../clock.ts';
+import { parseJson } from '../../json.ts';
 import type { SecretSource } from '../credential.ts';
 import { type SecretBackend, SourceError, type SourceSecret } from './backend.ts';
 
@@ -118,7 +120,7 @@ async function readAnswer(response: Response): Promise<Answer> {
       chunks.push(chunk);
     }
     if (bytes > MAXIMUM_BYTES) throw new SourceError('unavailable', 'its answer is too large');
-    const body: unknown = bytes === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const body: unknown = bytes === 0 ? {} : parseJson(Buffer.concat(chunks).toString('utf8'));
     return { status, body: typeof body === 'object' && body !== null ? (body as Answer['body']) : {} };
   } catch (error) {
     if (error instanceof SourceError) throw error;

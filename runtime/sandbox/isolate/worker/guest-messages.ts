@@ -1,5 +1,5 @@
 /** What a guest says to its worker, and what the worker may say for it: hostile texts, bounded as the protocol is. */
-import { type Json, jsonDepth, maxJsonDepth } from '../../../json.ts';
+import { type Json, jsonDepth, maxJsonDepth, parseJson } from '../../../json.ts';
 import type { HostReply } from '../../driver.ts';
 
 /** What the protocol takes (protocol.ts, worker-client.ts): a guest must not make its worker break it. */
@@ -39,8 +39,8 @@ export const brokenEnd = (error: unknown): string => {
 export function readMessage(json: string): Message | undefined {
   if (typeof json !== 'string' || jsonDepth(json) > maxJsonDepth) return undefined;
   try {
-    const message = JSON.parse(json);
-    return typeof message === 'object' && message !== null ? message : undefined;
+    const message: unknown = parseJson(json);
+    return typeof message === 'object' && message !== null ? (message as Message) : undefined;
   } catch {
     return undefined;
   }
