@@ -14,7 +14,7 @@ export interface SourceCopy {
 
 export function copySources(): SourceCopy {
   const root = mkdtempSync(join(tmpdir(), 'cordon-images-'));
-  for (const path of ['sandbox-images', 'runtime/sandbox', 'package-lock.json'])
+  for (const path of ['sandbox-images', 'runtime/sandbox', 'runtime/json.ts', 'package-lock.json'])
     cpSync(join(projectRoot, path), join(root, path), { recursive: true });
   const write = (path: string, text: string) => {
     mkdirSync(dirname(join(root, path)), { recursive: true });
