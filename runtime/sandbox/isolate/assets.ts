@@ -37,9 +37,10 @@ export async function buildAssets(): Promise<Map<string, string>> {
   const [preludes, pythons, transformers, typescripts, lazies] = await Promise.all([
     texts({
       entryPoints: { prelude: `${guest}/prelude/main.js` },
-      format: 'cjs',
-      banner: { js: '(function(){"use strict";var module={exports:{}},exports=module.exports;' },
-      footer: { js: 'return{start:module.exports.start,deliver:module.exports.deliver}})()' },
+      // Without exports it is plain statements: what esbuild adds for them costs each isolate.
+      format: 'esm',
+      banner: { js: '(function(){"use strict";var entries={};' },
+      footer: { js: 'return entries})()' },
     }),
     texts({
       entryPoints: { python: `${guest}/python/main.js` },

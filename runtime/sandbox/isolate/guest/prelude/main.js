@@ -1,17 +1,18 @@
-// Evaluated once in a blank isolate, before it is known who will use it. Its value: {start, deliver}.
+// Evaluated once in a blank isolate, before it is known who will use it. Fills `entries`, its value: {start, deliver}.
 import { ask, call, hostError } from './bridge.js';
 import './closed.js';
 import './console.js';
 import './globals.js';
 import { internals } from './lazy.js';
-import * as primordials from './primordials.js';
+import { forBundles } from './primordials.js';
 import { compile, deliver, mapSource, start } from './run.js';
 
-internals.primordials = primordials;
+internals.primordials = forBundles;
 internals.ask = ask;
 internals.call = call;
 internals.hostError = hostError;
 internals.compile = compile;
 internals.mapSource = mapSource;
 
-export { deliver, start };
+entries.start = start;
+entries.deliver = deliver;

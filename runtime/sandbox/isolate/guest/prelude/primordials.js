@@ -1,7 +1,7 @@
 // Everything that the bridge needs of the language, taken before guest code can patch it. Afterwards the bridge uses no
 // method of a prototype, no iterator (spread calls, for-of, array destructuring) and no lookup on objects with one.
 export const { apply, ownKeys, getPrototypeOf } = Reflect;
-export const { defineProperties, defineProperty, getOwnPropertyDescriptor, getOwnPropertyDescriptors, hasOwn } = Object;
+export const { defineProperty, getOwnPropertyDescriptor, hasOwn } = Object;
 export const { isArray } = Array;
 export const isFiniteNumber = Number.isFinite;
 export const { parse, stringify } = JSON;
@@ -76,3 +76,38 @@ export function hide(object, name, value) {
 export function own(object, name) {
   return hasOwn(object, name) ? object[name] : undefined;
 }
+
+/** What bundles get. An object of its own: a namespace costs a blank isolate a function and an accessor per name. */
+export const forBundles = {
+  __proto__: null,
+  SafeMap,
+  SafeUint8Array,
+  apply,
+  bufferLength,
+  bufferSlice,
+  charCodeAt,
+  dataViewBuffer,
+  dataViewLength,
+  dataViewOffset,
+  functionToString,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  hide,
+  isView,
+  limitOfError,
+  mapForEach,
+  mapGet,
+  mapHas,
+  mapSet,
+  own,
+  parse,
+  slice,
+  string,
+  stringify,
+  then,
+  typedArrayTag,
+  uncurry,
+  viewBuffer,
+  viewLength,
+  viewOffset,
+};
