@@ -23,13 +23,20 @@ export async function startNaive(processes: Processes): Promise<{ run: Peer; hel
   return { run: peer('/run'), hello: peer('/hello') };
 }
 
-/** What a process for each agent and a flushed record cost, with nothing else: by `agents/how`. */
+/** What a process for each agent, a flushed record and the guest's prelude cost, with nothing else: by `agents/how`. */
 export async function startSplit(processes: Processes): Promise<Record<SplitName, Target>> {
   const { port } = await startServer(processes, 'split.ts', processes.folder());
   return Object.fromEntries(splitNames.map((name) => [name, targetOf(port, `/${name}`)])) as Record<SplitName, Target>;
 }
 
-export const splitNames = ['one/forgotten', 'one/durable', 'sixteen/forgotten', 'sixteen/durable'] as const;
+export const splitNames = [
+  'one/forgotten',
+  'one/durable',
+  'one/prelude',
+  'sixteen/forgotten',
+  'sixteen/durable',
+  'sixteen/prelude',
+] as const;
 type SplitName = (typeof splitNames)[number];
 
 async function startServer(processes: Processes, file: string, ...args: string[]) {

@@ -1,4 +1,4 @@
-/** What a process for each agent and a flushed record cost by themselves, beside the naive bound and Cordon. */
+/** What a process for each agent, a flushed record and the guest's prelude cost by themselves, beside the naive bound and Cordon. */
 import { subjects } from '../bars.ts';
 import { type Lab, measureInRounds, type Part, type Subject, subjectTable, summarize } from '../lab.ts';
 import { splitNames, startSplit } from '../peers.ts';
@@ -6,8 +6,10 @@ import { splitNames, startSplit } from '../peers.ts';
 const titles: Record<(typeof splitNames)[number], string> = {
   'one/forgotten': 'processes, 1 agent',
   'one/durable': 'processes and flush, 1 agent',
+  'one/prelude': 'processes, flush, prelude, 1 agent',
   'sixteen/forgotten': 'processes, 16 agents',
   'sixteen/durable': 'processes and flush, 16 agents',
+  'sixteen/prelude': 'processes, flush, prelude, 16 agents',
 };
 
 export async function split(lab: Lab): Promise<Part> {
@@ -23,7 +25,7 @@ export async function split(lab: Lab): Promise<Part> {
   ];
   const summaries = summarize(await measureInRounds(lab, measured), subjects.naive);
   const notes = [
-    'processes: the naive bound with the isolates of each agent made ahead in a process of its own; flush: a record of each run on disk before the answer; no key, wall, limit, prelude or event in either',
+    'processes: the naive bound with the isolates of each agent made ahead in a process of its own; flush: a record of each run on disk before the answer; prelude: what guests may use, as in Cordon; no key, wall, limit, quota or event in any',
   ];
   return { data: { summaries }, tables: [subjectTable('What the architecture costs', summaries, 'naive', notes)] };
 }

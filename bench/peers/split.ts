@@ -1,7 +1,8 @@
 /**
  * What the architecture itself costs: `node bench/peers/split.ts PORT FOLDER`. The naive bound, but each agent's isolates
  * are in a process of its own, made ahead; under `/durable` the record of a run is flushed to disk before the answer, as an
- * acknowledgement must be. Nothing else: no key, no wall, no limit, no prelude, no quota, no event.
+ * acknowledgement must be. Under `/prelude` also with what Cordon's guests may use. Nothing else: no key, no wall, no limit,
+ * no quota, no event.
  * `/one`: one agent, a second process when the first is at work. `/sixteen`: sixteen agents in turn.
  */
 import { spawn } from 'node:child_process';
@@ -20,8 +21,9 @@ interface Worker {
   run(code: string): Promise<{ result: unknown; cpuMs: number }>;
 }
 
-function startWorker(): Worker {
-  const child = spawn(process.execPath, ['--no-node-snapshot', join(import.meta.dirname, 'split-worker.ts')], {
+function startWorker(what: 'bare' | 'prelude'): Worker {
+  const program = join(import.meta.dirname, 'split-worker.ts');
+  const child = spawn(process.execPath, ['--no-node-snapshot', program, what], {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   });
   const channel = child.stdio[3] as Duplex;
@@ -46,20 +48,24 @@ function startWorker(): Worker {
   return worker;
 }
 
-const workers = Array.from({ length: 16 }, startWorker);
-const [first, second] = workers as [Worker, Worker];
+const workers = {
+  bare: Array.from({ length: 16 }, () => startWorker('bare')),
+  prelude: Array.from({ length: 16 }, () => startWorker('prelude')),
+};
 let turn = 0;
-const pick: Record<string, () => Worker> = {
-  one: () => (second.running < first.running ? second : first),
-  sixteen: () => workers[turn++ % workers.length] as Worker,
+const pick: Record<string, (from: Worker[]) => Worker> = {
+  one: ([first, second]) => ((second as Worker).running < (first as Worker).running ? second : first) as Worker,
+  sixteen: (from) => from[turn++ % from.length] as Worker,
 };
 
 const app = new Hono();
 let runs = 0;
 app.post('/:agents/:how', async (c) => {
   const code = await c.req.text();
-  const answer = await (pick[c.req.param('agents')] as () => Worker)().run(code);
-  if (c.req.param('how') === 'durable')
+  const how = c.req.param('how');
+  const choose = pick[c.req.param('agents')] as (from: Worker[]) => Worker;
+  const answer = await choose(how === 'prelude' ? workers.prelude : workers.bare).run(code);
+  if (how !== 'forgotten')
     await db.put(++runs, JSON.stringify({ code, ...answer, at: new Date().toISOString() }).padEnd(1500));
   return c.json(answer);
 });
