@@ -32,7 +32,7 @@ const nothing = (name: string, code: string, more: Partial<Attack> = {}): Attack
 });
 
 const HOST_NAMES =
-  "['process.binding', 'require.main', 'process.dlopen', 'process.mainModule', 'process.env.PATH', 'Deno', 'Bun', 'process.pid', 'process.versions', 'process.kill', 'process.getuid', 'global.process.stdout.fd', '_linkedBinding', 'process._linkedBinding', 'WebAssembly.Memory.prototype.shared', 'SharedArrayBuffer', '$post', '$rawPost', '$drain', '$ask', '$asset', '$now', '$random', 'gc', 'ivm', 'transform', 'Worker', 'XMLHttpRequest', 'WebSocket', 'navigator', 'importScripts', 'process.report', 'process.permission', 'process.execPath', 'module.parent']";
+  "['process.binding', 'require.main', 'process.dlopen', 'process.mainModule', 'process.env.PATH', 'Deno', 'Bun', 'process.pid', 'process.versions', 'process.kill', 'process.getuid', 'global.process.stdout.fd', '_linkedBinding', 'process._linkedBinding', 'WebAssembly.Memory.prototype.shared', 'SharedArrayBuffer', '$post', '$rawPost', '$drain', '$ask', '$give', 'gc', 'ivm', 'transform', 'Worker', 'XMLHttpRequest', 'WebSocket', 'navigator', 'importScripts', 'process.report', 'process.permission', 'process.execPath', 'module.parent']";
 
 attacks('escapes', [
   nothing(

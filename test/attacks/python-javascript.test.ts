@@ -42,7 +42,7 @@ const plumbing = (value) => {
 `;
 
 const HOST_NAMES =
-  '["process", "require", "module", "exports", "global", "Deno", "Bun", "Buffer", "WebAssembly", "SharedArrayBuffer", "$ask", "$post", "$rawPost", "$drain", "$asset", "$now", "$random", "ivm", "gc", "Worker", "XMLHttpRequest", "WebSocket", "fetch", "importScripts", "navigator", "transform", "pyodide", "Module", "API", "FS", "Hiwire", "_module", "__dirname", "document", "window", "postMessage", "setImmediate"]';
+  '["process", "require", "module", "exports", "global", "Deno", "Bun", "Buffer", "WebAssembly", "SharedArrayBuffer", "$ask", "$post", "$rawPost", "$drain", "$give", "ivm", "gc", "Worker", "XMLHttpRequest", "WebSocket", "fetch", "importScripts", "navigator", "transform", "pyodide", "Module", "API", "FS", "Hiwire", "_module", "__dirname", "document", "window", "postMessage", "setImmediate"]';
 
 /** All JsProxy objects that Python's own objects lead to. */
 const PROXIES = String.raw`

@@ -29,7 +29,7 @@ async function bench(args: string[], env: Record<string, string> = {}) {
   return { code, output, figures, pid: child.pid };
 }
 
-test('a short benchmark prints tables, writes its figures and leaves nothing behind', { timeout: 60_000 }, async () => {
+test('a short benchmark prints tables and figures and leaves nothing behind', { timeout: 180_000 }, async () => {
   const { code, output, figures, pid } = await bench(['--only', 'languages,stream']);
   expect(output).toMatch(
     /Languages: one agent[\s\S]*javascript, one program .*\d[\s\S]*first output of the guest .*\d/,

@@ -140,6 +140,10 @@ describe('globals', () => {
       ),
     ).toEqual(['/workspace', 0, true, true, 'undefined', 'undefined', 'undefined', 'undefined']);
   });
+  test('performance counts from the start of the run', async () => {
+    expect(await value('performance.now() >= 0 && performance.now() < 10_000')).toBe(true);
+    expect(await value('Math.abs(performance.timeOrigin + performance.now() - Date.now()) < 1000')).toBe(true);
+  });
   test('performance.now is coarse', async () => {
     expect(await value('const t = performance.now(); Math.abs(t * 10 - Math.round(t * 10)) < 1e-6')).toBe(true);
   });

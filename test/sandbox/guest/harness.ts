@@ -130,13 +130,13 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
 
   const context = isolate.createContextSync();
   const { global } = context;
-  global.setSync('$now', new ivm.Callback(() => performance.now()));
-  global.setSync('$random', new ivm.Callback((n: number) => new Uint8Array(randomBytes(n)).buffer));
   global.setSync(
-    '$asset',
-    new ivm.Callback((name: string) => {
-      ended.bundles.push(name);
-      return texts.get(`lazy/${name}.js`);
+    '$give',
+    new ivm.Callback((what: string, argument: string | number) => {
+      if (what === 'now') return performance.now();
+      if (what === 'random') return new Uint8Array(randomBytes(Number(argument))).buffer;
+      ended.bundles.push(String(argument));
+      return texts.get(`lazy/${argument}.js`);
     }),
   );
   global.setSync(
@@ -200,7 +200,8 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
     }
   }
 
-  const request = { ...program, path, limits: { resultBytes: 1 << 20, outputBytes: 1 << 20, ...options.limits } };
+  const limits = { resultBytes: 1 << 20, outputBytes: 1 << 20, ...options.limits };
+  const request = { ...program, path, limits, startedAt: performance.now() };
   if (options.input !== undefined) request.input = JSON.stringify(options.input);
   start
     .apply(undefined, [JSON.stringify(request)], { result: { promise: true, copy: true } })

@@ -16,17 +16,15 @@ export function openDoors(ivm: Ivm, context: Context, assets: Assets, bridge: ()
     bridge()?.crossed();
     bridge()?.post(json, bytes);
   };
-  const counted =
-    <A, R>(answer: (given: A) => R) =>
-    (given: A) => {
-      bridge()?.crossed();
-      return answer(given);
-    };
+  const give = (what: string, argument: unknown) => {
+    bridge()?.crossed();
+    if (what === 'asset') return assets.get(`lazy/${argument}.js`);
+    return what === 'random' ? randomArrayBuffer(Number(argument)) : performance.now();
+  };
   global.setSync('$post', new ivm.Callback(post, { ignored: true }));
   global.setSync('$ask', new ivm.Reference(ask));
-  global.setSync('$asset', new ivm.Callback(counted((name: string) => assets.get(`lazy/${name}.js`))));
-  global.setSync('$now', new ivm.Callback(counted(() => performance.now())));
-  global.setSync('$random', new ivm.Callback(counted(randomArrayBuffer)));
+  // One for all that is answered at once: each function costs a blank isolate its own.
+  global.setSync('$give', new ivm.Callback(give));
 }
 
 /** Entropy for the guest, at most 64 KiB at a time, as `crypto.getRandomValues`. */

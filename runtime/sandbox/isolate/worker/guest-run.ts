@@ -251,7 +251,8 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     if ('end' in prepared) return finish({ end: prepared.end, unclean: false });
     if (waiting) await waiting;
     if (ended) return;
-    const program = JSON.stringify({ ...prepared.program, input: start.input, limits: start.limits });
+    const given = { input: start.input, limits: start.limits, startedAt: performance.now() };
+    const program = JSON.stringify({ ...prepared.program, ...given });
     try {
       const end = await task((sandbox as Sandbox).start(program));
       if (!failing) finish({ end: String(end), unclean: false });

@@ -19,10 +19,19 @@ import {
 const hostPost = globalThis.$post;
 const hostAsk = globalThis.$ask;
 const hostApply = hostAsk.applySyncPromise;
-export const hostAsset = globalThis.$asset;
-export const hostNow = globalThis.$now;
-export const hostRandom = globalThis.$random;
-for (const name of ['$post', '$ask', '$asset', '$now', '$random']) delete globalThis[name];
+const hostGive = globalThis.$give;
+delete globalThis.$post;
+delete globalThis.$ask;
+delete globalThis.$give;
+
+/** The text of a bundle. */
+export const hostAsset = (name) => hostGive('asset', name);
+/** Milliseconds; only differences mean something. */
+export const hostNow = () => hostGive('now');
+/** When the run began, as hostNow says it. */
+export const clock = { __proto__: null, startedAt: 0 };
+/** That many random bytes, at most 65,536, as an ArrayBuffer. */
+export const hostRandom = (length) => hostGive('random', length);
 
 // Without a prototype, so that nothing polluted can turn a copy into a Reference.
 const askOptions = { __proto__: null, arguments: { __proto__: null, copy: true } };

@@ -1,5 +1,5 @@
 // The guest's globals beyond the language. Each loads its bundle when it is first read.
-import { hostNow, hostRandom } from './bridge.js';
+import { clock, hostNow, hostRandom } from './bridge.js';
 import { internals, lazy } from './lazy.js';
 import { dateNow, defineProperty, floor, hide } from './primordials.js';
 
@@ -104,10 +104,9 @@ function load(name, bundle) {
 
 hide(globalThis, 'global', globalThis);
 
-const started = hostNow();
 const performance = {
   now() {
-    return floor((hostNow() - started) * 10) / 10;
+    return floor((hostNow() - clock.startedAt) * 10) / 10;
   },
 };
 

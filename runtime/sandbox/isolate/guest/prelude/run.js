@@ -1,5 +1,5 @@
 // One run: start evaluates the program, deliver brings what the worker has to say meanwhile.
-import { hostErrors, pending, settleCall } from './bridge.js';
+import { clock, hostErrors, pending, settleCall } from './bridge.js';
 import { output } from './console.js';
 import { end, endText, fail, failure, finish, overrule } from './end.js';
 import { lazy } from './lazy.js';
@@ -33,6 +33,7 @@ export function start(json) {
   const inputText = own(program, 'input');
   hide(globalThis, 'input', inputText === undefined ? undefined : parse(inputText));
   pending.onIdle = check;
+  clock.startedAt = own(program, 'startedAt') ?? 0;
   try {
     const value = evaluate(program);
     if ((typeof value !== 'object' || value === null) && typeof value !== 'function') {
