@@ -173,7 +173,7 @@ export function crashes(trouble: () => Pick<Trouble, 'engine' | 'folder'>): void
         const label = `${labels.installation}=here`;
         const told: object[] = [];
         const log = { info: (detail: object) => void told.push(detail) };
-        const reaper = keepReaping({ engine, label, isLive: (id) => id === live, log, everyMs: 200, youngMs: 1500 });
+        const reaper = keepReaping({ engine, label, isLive: (id) => id === live, log, everyMs: 20, youngMs: 1500 });
         const there = async () => (await own.containers()).filter((id) => [live, mine, foreign].includes(id)).sort();
         try {
           await sleep(700);

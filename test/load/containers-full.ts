@@ -10,6 +10,7 @@ import {
   isolatesGoOn,
   record,
   startWithEngine,
+  statusOf,
   submit,
   type Trouble,
   tidy,
@@ -32,10 +33,10 @@ export function mountDisk(folder: string, name: string, mebibytes: number): stri
   return point;
 }
 
-/** Fills a disk up to this much; answers how to undo it. */
+/** Fills a disk up to this much, also one that was filled before; answers how to undo it. */
 function fill(disk: string, leave = 0): () => void {
   const ballast = join(disk, 'ballast');
-  const fd = openSync(ballast, 'w');
+  const fd = openSync(ballast, 'a');
   try {
     for (let size = MiB; size >= 4096; size /= 4)
       for (;;) {
@@ -63,11 +64,16 @@ export function fullEngineDisk(trouble: () => Trouble & { engineDisk: string | u
         await untilReady(server);
         const empty = fill(engineDisk as string);
         try {
-          // The warm one was made before.
+          // The warm one was made before. What a run's container held becomes free with it, so the disk is filled again.
           await works(server);
-          const id = await submit(server, 'echo no room');
-          await untilStatus(server, id, 'interrupted');
-          expect((await record(server, id)).error.name).toBe('EngineFailed');
+          const ended = async () => {
+            fill(engineDisk as string);
+            const id = await submit(server, 'echo no room');
+            await expect.poll(() => statusOf(server, id), { timeout: 15_000, interval: 20 }).toMatch(/succ|inter/);
+            const { status, error } = await record(server, id);
+            return { status, error: error?.name };
+          };
+          await expect.poll(ended, { timeout: 20_000 }).toEqual({ status: 'interrupted', error: 'EngineFailed' });
           await isolatesGoOn(server);
         } finally {
           empty();

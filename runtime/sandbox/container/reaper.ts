@@ -21,8 +21,9 @@ export interface ReaperDeps {
 export function keepReaping({ engine, label, isLive, log, everyMs = 60_000, youngMs = 150_000 }: ReaperDeps): Reaper {
   /** Since when we have seen them without an owner: the engine's clock may be another than ours. */
   const seenAtMs = new Map<string, number>();
+  let underWay: Promise<void> | undefined;
 
-  async function sweep(all = false): Promise<void> {
+  async function sweepNow(all: boolean): Promise<void> {
     const now = performance.now();
     const unowned = (await engine.list(label)).map(({ id }) => id).filter((id) => !isLive(id));
     for (const id of seenAtMs.keys()) if (!unowned.includes(id)) seenAtMs.delete(id);
@@ -30,12 +31,24 @@ export function keepReaping({ engine, label, isLive, log, everyMs = 60_000, youn
     const orphans = unowned.filter((id) => all || now - (seenAtMs.get(id) ?? now) >= youngMs);
     // One that cannot be removed does not keep the others.
     const removals = await Promise.allSettled(orphans.map((id) => engine.remove(id)));
-    if (orphans.length > 0) log.info({ containers: orphans.length }, 'containers that nobody owns were removed');
-    const failed = removals.find((removal) => removal.status === 'rejected');
-    if (failed) throw failed.reason;
+    const failed = removals.filter((removal) => removal.status === 'rejected');
+    const containers = orphans.length - failed.length;
+    if (containers > 0) log.info({ containers }, 'containers that nobody owns were removed');
+    if (failed[0]) throw failed[0].reason;
+  }
+
+  /** One after another: what is being removed is still listed. */
+  async function sweep(all = false): Promise<void> {
+    while (underWay) await underWay.catch(() => {});
+    underWay = sweepNow(all).finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
   }
 
   const timer = setInterval(() => {
+    // An engine that is slower than the timer is not asked more and more.
+    if (underWay) return;
     sweep().catch((error) => {
       if (!(error instanceof EngineError)) throw error;
     });
