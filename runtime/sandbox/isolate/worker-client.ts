@@ -78,7 +78,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     if (!corked) {
       corked = true;
       process.channel.cork();
-      globalThis.process.nextTick(() => {
+      setImmediate(() => {
         corked = false;
         process.channel.uncork();
       });
