@@ -15,6 +15,8 @@ export interface Scale {
   requests: number;
   /** Time at 16 callers, in one round. */
   loadMs: number;
+  /** Time at 16 callers before the first round: V8 takes some thousand runs to compile what they use. */
+  warmUpMs: number;
 }
 
 export interface Lab {
@@ -57,6 +59,8 @@ export interface Subject {
   settled?: () => Promise<void>;
   /** Requests before each measurement: every agent's workers are there then. */
   warmUp?: number;
+  /** Not loaded before the first round: what it is asked makes it slower. */
+  tires?: true;
 }
 
 export interface Measured extends Figures {
@@ -88,11 +92,14 @@ function figuresOf(alone: Answered, loaded: Answered): Figures {
   };
 }
 
-/** All subjects in turn, round after round, every second round backwards: what the machine does meanwhile hits all alike. */
+/** All subjects, warmed up, in turn, round after round, every second round backwards: what the machine does meanwhile hits all alike. */
 export async function measureInRounds(
   lab: Pick<Lab, 'load' | 'scale'>,
   subjects: readonly Subject[],
 ): Promise<Record<string, Measured>[]> {
+  const { warmUpMs } = lab.scale;
+  for (const { target, tires } of subjects)
+    if (!tires) await lab.load({ kind: 'callers', target, callers: CALLERS, durationMs: warmUpMs });
   const rounds: Record<string, Measured>[] = [];
   for (let at = 0; at < lab.scale.rounds; at++) {
     const round: Record<string, Measured> = {};

@@ -35,8 +35,8 @@ export const usage = `npm run bench -- [OPTION...]
   --rounds N      rounds of each comparison (default 5)
   --quick         short rounds: shows that everything works, proves little`;
 
-const normal: Scale = { rounds: 5, requests: 150, loadMs: 1000 };
-const quick: Scale = { rounds: 1, requests: 30, loadMs: 250 };
+const normal: Scale = { rounds: 5, requests: 150, loadMs: 1000, warmUpMs: 6000 };
+const quick: Scale = { rounds: 1, requests: 30, loadMs: 250, warmUpMs: 250 };
 
 /** Errors: an Error for an option that is not known. */
 export function readOptions(args: string[]): Options {

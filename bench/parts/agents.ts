@@ -13,6 +13,7 @@ export async function agents(lab: Lab): Promise<Part> {
     rounds: Math.min(2, lab.scale.rounds),
     requests: Math.min(60, lab.scale.requests),
     loadMs: lab.scale.loadMs * 3,
+    warmUpMs: lab.scale.loadMs,
   };
   const rounds = await measureInRounds({ load: lab.load, scale }, [
     { name: 'naive bound', target: naive.run.target },

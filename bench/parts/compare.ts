@@ -21,7 +21,7 @@ export async function compare(lab: Lab): Promise<Part> {
     { name: subjects.naive, target: naive.run.target },
     { name: subjects.oneAgent, target: service.runs(one), settled },
     { name: subjects.sixteenAgents, target: service.runs(sixteen), settled },
-    ...(workerd ? [{ name: subjects.workerd, target: workerd.target }] : []),
+    ...(workerd ? [{ name: subjects.workerd, target: workerd.target, tires: true as const }] : []),
   ];
   const rounds = await measureInRounds(lab, measured);
   const summaries = summarize(rounds, subjects.naive);
