@@ -7,10 +7,18 @@
  * image that is mounted is not consistent on disk.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { adminKeyFile, masterKeyFile, openDataDir, storeFolder, workspacesFolder } from './data-dir.ts';
-import { writeDurably } from './durable-file.ts';
+import {
+  adminKeyFile,
+  halfRestored,
+  masterKeyFile,
+  openDataDir,
+  restoringFile,
+  storeFolder,
+  workspacesFolder,
+} from './data-dir.ts';
+import { syncDirectory, writeDurably } from './durable-file.ts';
 import { copyFile, copyTree, type Instead, type Tree } from './file-tree.ts';
 import { formatFile, readFormat, refuseNewer } from './format.ts';
 import { copyStore, DATA_FILE, verifyStore } from './lmdb-store.ts';
@@ -72,12 +80,15 @@ export async function backupDataDir(dir: string, target: string, sized?: SizedCo
 
 /**
  * Makes the data directory `dir`, which must be empty or not exist, from a backup. An older format is migrated at once.
+ * One that is killed leaves the file `restoring`: such a directory is neither started nor restored into.
  * Errors: BackupError for an incomplete or damaged backup or a directory in use; FormatError for a newer format.
  */
 export async function restoreDataDir(source: string, dir: string): Promise<BackupReport> {
   const manifest = await readManifest(source);
   refuseNewer(manifest.format, `The backup ${source}`);
   await makeEmpty(dir);
+  await markRestoring(dir);
+  let report: BackupReport;
   try {
     await mkdir(join(dir, storeFolder), { mode: 0o700 });
     const store = await copyFile(join(source, storeFolder, DATA_FILE), join(dir, storeFolder, DATA_FILE));
@@ -94,14 +105,38 @@ export async function restoreDataDir(source: string, dir: string): Promise<Backu
     same(workspaces.sha256, manifest.workspaces.sha256, workspacesFolder);
     await verifyStore(join(dir, storeFolder));
     await writeDurably(join(dir, formatFile), `${manifest.format}\n`);
-    await (await openDataDir(dir)).close();
-    return { storeBytes: store.bytes, files: workspaces.files, fileBytes: workspaces.bytes };
+    report = { storeBytes: store.bytes, files: workspaces.files, fileBytes: workspaces.bytes };
   } catch (error) {
     // Half a restore must not start as if it were whole. The directory was empty before.
     for (const name of await readdir(dir))
-      if (name !== LOST_AND_FOUND) await rm(join(dir, name), { recursive: true, force: true });
+      if (name !== LOST_AND_FOUND && name !== restoringFile)
+        await rm(join(dir, name), { recursive: true, force: true });
+    await unmarkRestoring(dir);
     throw error;
   }
+  // From here on it is whole, and a service may have it: whatever fails now, nothing is taken away.
+  await unmarkRestoring(dir);
+  await (await openDataDir(dir)).close();
+  return report;
+}
+
+/** Before anything else is there: of two restores into one directory the second is refused. */
+async function markRestoring(dir: string): Promise<void> {
+  try {
+    const file = await open(join(dir, restoringFile), 'wx', 0o600);
+    await file.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new BackupError(halfRestored(dir));
+    throw error;
+  }
+  await syncDirectory(dir);
+}
+
+/** When all the rest is there, or gone, also after a power loss. */
+async function unmarkRestoring(dir: string): Promise<void> {
+  await syncDirectory(dir);
+  await rm(join(dir, restoringFile), { force: true });
+  await syncDirectory(dir);
 }
 
 function copySized(from: string, to: string, sized: SizedCopier): Instead {
@@ -139,7 +174,9 @@ function same(found: string, expected: string, what: string): void {
 
 async function makeEmpty(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  if ((await readdir(dir)).some((name) => name !== LOST_AND_FOUND))
+  const names = await readdir(dir);
+  if (names.includes(restoringFile)) throw new BackupError(halfRestored(dir));
+  if (names.some((name) => name !== LOST_AND_FOUND))
     throw new BackupError(`${dir} is not empty: nothing is overwritten`);
 }
 

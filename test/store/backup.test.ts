@@ -1,10 +1,13 @@
+import { createHook } from 'node:async_hooks';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -13,8 +16,9 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
-import { backupDataDir, restoreDataDir } from '../../runtime/store/backup.ts';
+import { BackupError, backupDataDir, restoreDataDir } from '../../runtime/store/backup.ts';
 import { openDataDir } from '../../runtime/store/data-dir.ts';
+import { FormatError } from '../../runtime/store/format.ts';
 import { scratchDir, scratchStore } from './scratch.ts';
 
 const run = promisify(execFile);
@@ -136,4 +140,84 @@ test('a damaged or incomplete backup, or a newer one, is refused, and nothing st
     await expect(restoreDataDir(copy, target)).rejects.toThrow(message);
     expect(existsSync(join(target, 'store'))).toBe(false);
   }
+});
+
+/** What a kill -9 before each file operation of `work` would leave of `dir`: copies, without those that are alike. */
+async function leftAtEachStep(dir: string, work: () => Promise<unknown>): Promise<string[]> {
+  const left = new Map<string, string>();
+  const hook = createHook({
+    init(_id, type) {
+      if (type !== 'FSREQPROMISE' || !existsSync(dir)) return;
+      const names = readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort();
+      const state = names.map((name) => `${name} ${lstatSync(join(dir, name)).size}`).join('\n');
+      if (left.has(state)) return;
+      const copy = join(scratchDir(), 'left');
+      cpSync(dir, copy, { recursive: true, verbatimSymlinks: true });
+      left.set(state, copy);
+    },
+  }).enable();
+  await work().finally(() => hook.disable());
+  return [...left.values()];
+}
+
+test('a restore that is cut off at any point is not started as if it were whole, and says what to do', async () => {
+  const backup = join(scratchDir(), 'backup');
+  await backupDataDir(await filledDirectory(), backup);
+  const target = join(scratchDir(), 'restored');
+  const whole = await leftAtEachStep(target, () => restoreDataDir(backup, target));
+  const damaged = join(scratchDir(), 'damaged');
+  cpSync(backup, damaged, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+  appendFileSync(join(damaged, 'workspaces/t/a/é.txt'), '!');
+  const refused = join(scratchDir(), 'refused');
+  const cleaned = await leftAtEachStep(refused, () => restoreDataDir(damaged, refused).catch(() => {}));
+  expect(whole.length).toBeGreaterThan(10);
+  const outcomes = { refused: 0, empty: 0, whole: 0 };
+  for (const left of [...whole, ...cleaned]) {
+    if (readdirSync(left).length === 0) {
+      // Nothing of it is there: a first start, or the next restore, may have it.
+      outcomes.empty++;
+      await restoreDataDir(backup, left);
+      await expectFilled(left);
+      continue;
+    }
+    const again = await restoreDataDir(backup, left).catch((error) => error);
+    expect(again).toBeInstanceOf(BackupError);
+    const opened = await openDataDir(left).catch((error) => error);
+    if (opened instanceof Error) {
+      outcomes.refused++;
+      expect(opened).toBeInstanceOf(FormatError);
+      for (const { message } of [opened, again]) expect(message).toMatch(/restore.* empty it.* restore again/);
+      continue;
+    }
+    outcomes.whole++;
+    await opened.close();
+    await expectFilled(left);
+  }
+  expect(outcomes.empty).toBeGreaterThan(0);
+  expect(outcomes.refused).toBeGreaterThan(10);
+  expect(outcomes.whole).toBeGreaterThan(0);
+});
+
+test('kill -9 of the command while files are copied: the service does not start on what is there', async () => {
+  const backup = join(scratchDir(), 'backup');
+  await backupDataDir(await filledDirectory(), backup);
+  const target = join(scratchDir(), 'restored');
+  const killer = `
+    import { createHook } from 'node:async_hooks';
+    import { existsSync } from 'node:fs';
+    const init = () => existsSync(process.env.CORDON_DATA + '/workspaces/t/a') && process.kill(process.pid, 'SIGKILL');
+    createHook({ init }).enable();`;
+  const command = run(
+    process.execPath,
+    ['--import', `data:text/javascript,${encodeURIComponent(killer)}`, join(root, 'scripts/restore.ts'), backup],
+    { env: { ...process.env, CORDON_DATA: target } },
+  );
+  await expect(command).rejects.toMatchObject({ signal: 'SIGKILL' });
+  await expect(openDataDir(target)).rejects.toThrow('restore again');
+  await expect(
+    run(process.execPath, [join(root, 'scripts/restore.ts'), backup], { env: { ...process.env, CORDON_DATA: target } }),
+  ).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('restore again'),
+  });
 });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -26,6 +26,15 @@ test('a folder with other things in it is not taken for a data directory', async
   writeFileSync(join(dir, 'thesis.txt'), 'precious');
   await expect(openDataDir(dir)).rejects.toThrow(FormatError);
   expect(await readdir(dir)).toEqual(['thesis.txt']);
+});
+
+test('a store without a format is no first start: an earlier version of Cordon left it so when a restore was killed', async () => {
+  const dir = scratchDir();
+  mkdirSync(join(dir, 'store'));
+  await (await openStore({ dir: join(dir, 'store'), durability: 'disk', minimumFreeBytes: 0 })).close();
+  await expect(openDataDir(dir)).rejects.toThrow(/restore again/);
+  expect(existsSync(join(dir, 'format'))).toBe(false);
+  await expect(openDataDir(dir)).rejects.toThrow(FormatError);
 });
 
 test('a second opener in the same process is refused until the first closes', async () => {
