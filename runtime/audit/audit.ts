@@ -23,6 +23,7 @@ export interface ChangedBy {
 
 /** Never a secret, a query or a body. */
 export interface AuditEntry {
+  /** By the clock of that moment; the order is that of writing, also where the clock went back. */
   at: string;
   kind: AuditKind;
   agent?: string;
@@ -53,16 +54,23 @@ const SCAN = 2000;
 const BATCH = 500;
 
 export function createAudit({ store, clock }: { store: Store; clock: Clock }): Audit {
-  let lastMs = 0;
-  let within = 0;
+  /** The highest key of each tenant, so that an entry costs no read. */
+  const newest = new Map<string, { ms: number; within: number }>();
 
   return {
     add(tx, tenant, entry) {
-      const now = Math.max(clock.now(), lastMs);
-      // Entries of one millisecond keep their order.
-      within = now === lastMs ? within + 1 : 0;
-      lastMs = now;
-      tx.put(['audit', tenant, now, within], { at: isoTime(now), ...entry });
+      let last = newest.get(tenant);
+      if (last === undefined) {
+        last = newestStored(tx, tenant);
+        newest.set(tenant, last);
+      }
+      const now = clock.now();
+      // When the clock stands or went back, also while Cordon was down: no entry takes the key of another, or its place.
+      if (now > last.ms) {
+        last.ms = now;
+        last.within = 0;
+      } else last.within++;
+      tx.put(['audit', tenant, last.ms, last.within], { at: isoTime(now), ...entry });
     },
 
     async list(tenant, { agent, kind, run, limit, cursor }) {
@@ -89,19 +97,28 @@ export function createAudit({ store, clock }: { store: Store; clock: Clock }): A
     },
 
     async sweep(keepMs) {
-      const before = clock.now() - keepMs;
+      // Not by the key: after a clock that was far ahead for a moment it is far ahead for good.
+      const before = isoTime(clock.now() - keepMs);
       const tenants = await store.range({ prefix: ['tenant'] });
       for (const { key } of tenants) await remove(String(key[1]), (at) => at < before);
     },
 
-    forgetTenant: (tenant) => remove(tenant, () => true),
+    async forgetTenant(tenant) {
+      await remove(tenant, () => true);
+      newest.delete(tenant);
+    },
   };
 
+  function newestStored(tx: Transaction, tenant: string): { ms: number; within: number } {
+    const [found] = tx.range({ prefix: ['audit', tenant], reverse: true, limit: 1 });
+    return found ? { ms: found.key[2] as number, within: found.key[3] as number } : { ms: 0, within: 0 };
+  }
+
   /** Oldest first, in pieces that do not hold up the event loop. */
-  async function remove(tenant: string, isOld: (atMs: number) => boolean): Promise<void> {
+  async function remove(tenant: string, isOld: (at: string) => boolean): Promise<void> {
     for (;;) {
-      const found = await store.range({ prefix: ['audit', tenant], limit: BATCH });
-      const old = found.filter(({ key }) => isOld(key[2] as number));
+      const found = await store.range<AuditEntry>({ prefix: ['audit', tenant], limit: BATCH });
+      const old = found.filter(({ value }) => isOld(value.at));
       if (old.length > 0)
         await store.transaction((tx) => {
           for (const { key } of old) tx.delete(key);
