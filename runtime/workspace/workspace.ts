@@ -87,7 +87,17 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
   const commands = createCommandHelper();
   const opened = new Map<string, Entry>();
   let closed = false;
+  const rubbishPath = `${root}/${RUBBISH}`;
   let removals: Promise<unknown> = Promise.resolve();
+  // What a removal left when Cordon ended in the middle of it. The start does not wait; what fails, the next one frees.
+  if (existsSync(rubbishPath)) emptyRubbish().catch(() => {});
+
+  /** One after the other: they share the folder. */
+  function emptyRubbish(): Promise<void> {
+    const emptied = removals.then(() => emptyFolder(createGate(rubbishPath, descriptors), rubbishPath));
+    removals = emptied.catch(() => {});
+    return emptied;
+  }
 
   function place({ tenant, agent }: Owner): { key: string; tenantPath: string; path: string } {
     // Ids are checked at the API; a path is made of them here, so they are checked here.
@@ -213,7 +223,6 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
       await entry?.turns(async () => entry.volume?.close());
       // Also of an earlier life of this process that ended too early to unmount it.
       if (isSized(homeAt(path))) await unmount(homeAt(path).mountPoint);
-      const rubbishPath = `${root}/${RUBBISH}`;
       mkdirSync(rubbishPath, { recursive: true, mode: 0o700 });
       if (existsSync(path)) {
         renameSync(path, `${rubbishPath}/${freshName()}`);
@@ -224,10 +233,7 @@ export function createWorkspaces(options: WorkspacesOptions): Workspaces {
           // Other agents of the tenant have files.
         }
       }
-      // Also what an earlier removal left when Cordon ended in the middle of it. One after the other: they share the folder.
-      const emptied = removals.then(() => emptyFolder(createGate(rubbishPath, descriptors), rubbishPath));
-      removals = emptied.catch(() => {});
-      await emptied;
+      await emptyRubbish();
     },
   };
 }
