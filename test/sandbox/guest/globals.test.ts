@@ -196,6 +196,25 @@ describe('node modules', () => {
       'YWI=',
     ]);
   });
+  test('a misspelt option of memory is refused: a guard that is not there loses data', async () => {
+    expect(
+      await value(`import { memory } from "cordon"; const told = []; for (const options of [{ ifrevision: 1 }, { ttl: 5 }])
+      await memory.set("m", 1, options).catch((e) => told.push(e.name, e.message));
+      await memory.delete("m", { ttlMs: 1 }).catch((e) => told.push(e.message));
+      export default [told, await memory.get("m"), await memory.set("m", 2, null), await memory.set("m", 3, { ttlMs: undefined })]`),
+    ).toEqual([
+      [
+        'TypeError',
+        'There is no option ifrevision; there are ttlMs, ifRevision',
+        'TypeError',
+        'There is no option ttl; there are ttlMs, ifRevision',
+        'There is no option ttlMs; there are ifRevision',
+      ],
+      null,
+      1,
+      2,
+    ]);
+  });
   test('memory', async () => {
     expect(
       await value(`import { memory } from "cordon"; const r1 = await memory.set("a/1", { x: [1] }); await memory.set("a/2", null); let mismatch; try { await memory.set("a/1", 1, { ifRevision: null }) } catch (e) { mismatch = e.name }

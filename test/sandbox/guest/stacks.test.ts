@@ -43,6 +43,30 @@ describe('stacks name the guest’s own lines and columns', () => {
     const ended = await run('const e = new Error("x"); e.stack', { path: '/workspace/main.js' });
     expect(ended.result).toBe('Error: x\n    at /workspace/main.js:1:11');
   });
+  test('causes and the errors of an AggregateError come with their own lines, however deep or circular', async () => {
+    const cause =
+      'function root() {\n  return new TypeError("root");\n}\nthrow new Error("outer", { cause: new Error("inner", { cause: root() }) });';
+    expect(await stack(cause, '/workspace/main.js')).toEqual([
+      '    at /workspace/main.js:4:7',
+      '[cause]: Error: inner',
+      '    at /workspace/main.js:4:35',
+      '[cause]: TypeError: root',
+      '    at root (/workspace/main.js:2:10)',
+      '    at /workspace/main.js:4:63',
+    ]);
+    const many = 'throw new AggregateError([new Error("a"), "text"], "many")';
+    expect((await stack(many, '/workspace/main.js'))?.slice(1)).toEqual([
+      '[errors.0]: Error: a',
+      '    at /workspace/main.js:1:27',
+      "[errors.1]: 'text'",
+    ]);
+    const circular = 'const e = new Error("e"); e.cause = e; throw e';
+    expect((await stack(circular, '/workspace/main.js'))?.length).toBeLessThan(30);
+    const hostile =
+      'const e = new Error("e"); e.cause = new Proxy(e, { get() { throw 1 }, getPrototypeOf() { throw 2 } }); e.errors = { length: 1e9 }; throw e';
+    const ended = await run(hostile, { path: '/workspace/main.js' });
+    expect(ended).toMatchObject({ status: 'failed', error: { name: 'Error', message: 'e' } });
+  });
   test('after an await', async () => {
     const frames = await stack(
       'async function f() {\n  await null;\n  throw new Error("late");\n}\nawait f();',

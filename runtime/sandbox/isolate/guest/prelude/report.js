@@ -2,8 +2,10 @@
 import { internals, lazy } from './lazy.js';
 import {
   getPrototypeOf,
+  hasOwn,
   hide,
   indexOf,
+  isArray,
   limitOfError,
   SafeError,
   slice,
@@ -28,8 +30,15 @@ hide(SafeError, 'prepareStackTrace', function prepareStackTrace(error, sites) {
   return text;
 });
 
+/** Of causes of causes, and of the errors of one AggregateError. */
+const MAX_BEHIND = 8;
+
 /** {name, message, stack?, limit?} of anything thrown. Runs guest getters; never throws. */
 export function describeError(thrown) {
+  return describe(thrown, 0);
+}
+
+function describe(thrown, depth) {
   const described = { __proto__: null, name: 'Error', message: '' };
   if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) {
     described.name = 'UncaughtValue';
@@ -46,12 +55,34 @@ export function describeError(thrown) {
   described.name = cut(name || 'Error', longest.name);
   described.message = cut(message ?? '', longest.message);
   const stack = frames(text(thrown, 'stack'), stackOfError.get(thrown));
-  if (stack !== '') described.stack = cut(stack, longest.stack);
+  const whole = stack + behind(thrown, depth);
+  if (whole !== '') described.stack = cut(startsWith(whole, '\n') ? slice(whole, 1) : whole, longest.stack);
   const limit = limitOf(thrown, described);
   if (limit !== undefined) described.limit = limit;
   return described;
 }
 internals.describeError = describeError;
+
+/** Below the frames: the cause, and the errors of an AggregateError, each with its own frames. */
+function behind(thrown, depth) {
+  if (depth >= MAX_BEHIND) return '';
+  let kept = '';
+  try {
+    if (hasOwn(thrown, 'cause')) kept += `\n[cause]: ${told(thrown.cause, depth + 1)}`;
+    const { errors } = thrown;
+    if (isArray(errors) && hasOwn(thrown, 'errors'))
+      for (let n = 0; n < errors.length && n < MAX_BEHIND && kept.length < longest.stack; n++)
+        kept += `\n[errors.${n}]: ${told(errors[n], depth + 1)}`;
+  } catch {}
+  return kept;
+}
+
+function told(value, depth) {
+  if (!isErrorLike(value)) return cut(typeof value === 'object' ? inspected(value) : primitive(value), 1000);
+  const { name, message, stack } = describe(value, depth);
+  const head = cut(message === '' ? name : `${name}: ${message}`, 1000);
+  return stack === undefined ? head : `${head}\n${stack}`;
+}
 
 /** An allocation that the isolate refused is the limit's doing, not the program's. */
 function limitOf(thrown, described) {
