@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { CordonError, fieldError } from '../runtime/errors.ts';
-import { type Json, parseJson } from '../runtime/json.ts';
+import { type Json, type JsonObject, parseJson } from '../runtime/json.ts';
 
 /** Deeper JSON would overflow the stack of whoever serialises it later. */
 const MAX_DEPTH = 512;
@@ -72,8 +72,7 @@ export function readJsonBody(bytes: Buffer): Json {
       cause,
     });
   }
-  if (bytes.length > MAX_DEPTH && depthExceeds(value, MAX_DEPTH))
-    throw fieldError('body', `is nested deeper than ${MAX_DEPTH} levels`);
+  checkKeepable(value);
   return value;
 }
 
@@ -81,18 +80,37 @@ export function readJsonBody(bytes: Buffer): Json {
 const jsonFault = (cause: unknown) =>
   (cause as Error).message.replace(/,? ?(\.\.\.)?".*$/s, '').trim() || 'syntax error';
 
-function depthExceeds(value: Json, limit: number): boolean {
-  let level: Json[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > limit) return true;
+/** Refuses what is valid JSON and yet cannot be kept: too deep, or a number that is not finite. */
+function checkKeepable(root: Json): void {
+  let level: Json[] = [[root]];
+  for (let depth = -1; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw fieldError('body', `is nested deeper than ${MAX_DEPTH} levels`);
     const next: Json[] = [];
     for (const item of level) {
-      if (typeof item !== 'object' || item === null) continue;
-      for (const child of Array.isArray(item) ? item : Object.values(item)) {
+      for (const child of Array.isArray(item) ? item : Object.values(item as JsonObject)) {
         if (typeof child === 'object' && child !== null) next.push(child);
+        else if (isInfinite(child)) {
+          const path = pathToInfinite(root, depth + 1)
+            ?.join('.')
+            .slice(0, 200);
+          throw fieldError(path || 'body', 'is a number beyond the range of a double');
+        }
       }
     }
     level = next;
   }
-  return false;
+}
+
+/** `1e400` is parsed as this, and would be written as null: a value of another type, without an error. */
+const isInfinite = (value: Json) => value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY;
+
+/** Where the first one is, at most `depth` levels down: what is deeper could overflow the stack. */
+function pathToInfinite(value: Json, depth: number): string[] | undefined {
+  if (isInfinite(value)) return [];
+  if (depth === 0 || typeof value !== 'object' || value === null) return undefined;
+  for (const [key, child] of Object.entries(value)) {
+    const rest = pathToInfinite(child, depth - 1);
+    if (rest !== undefined) return [key, ...rest];
+  }
+  return undefined;
 }

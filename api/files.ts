@@ -5,21 +5,21 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { FileStat } from '../runtime/workspace/file-stat.ts';
 import { parseGuestPath } from '../runtime/workspace/guest-path.ts';
 import type { Workspace } from '../runtime/workspace/workspace.ts';
-import { WorkspaceError, type WorkspaceErrorCode } from '../runtime/workspace/workspace-error.ts';
+import { WorkspaceError } from '../runtime/workspace/workspace-error.ts';
 import { requireAgent } from './agents.ts';
 import { type Answer, json, noContent } from './answer.ts';
 import { bodyChunks } from './body.ts';
-import { callerHas, matchesStrongly, readRange } from './conditions.ts';
+import { allowsWrite, callerHas, matchesStrongly, readConditions, readRange } from './conditions.ts';
 import { timestamp } from './fields.ts';
 import { z } from './http.ts';
 import { problemAnswer } from './problem.ts';
-import type { AddRoute } from './route.ts';
+import type { AddRoute, Call } from './route.ts';
 
 const entry = z
   .object({ path: z.string(), type: z.enum(['file', 'directory']), bytes: z.number().int(), modifiedAt: timestamp })
   .openapi('FileEntry');
 const listing = z.object({ items: z.array(entry) });
-const conditions = {
+const conditionHeaders = {
   'If-Match': 'Only when the file has this ETag',
   'If-None-Match': '`*`: only when there is nothing',
 };
@@ -70,7 +70,7 @@ export function addFileRoutes(add: AddRoute, runtime: Runtime): void {
         const { workspace } = await open(call.tenant, call.params.id);
         const { path } = call.params;
         if ((await workspace.stat(path)).type === 'directory') return listDirectory(workspace, path);
-        return readFile(workspace, path, call.requestId, call.header);
+        return readFile(workspace, call);
       }),
   );
 
@@ -80,38 +80,31 @@ export function addFileRoutes(add: AddRoute, runtime: Runtime): void {
       tag: 'files',
       summary: 'Write a whole file',
       description: 'Atomic and flushed: readers see the old or the new bytes. Missing directories are made.',
-      headers: conditions,
+      headers: conditionHeaders,
       body: 'raw',
       responses: { 200: { description: 'Replaced', schema: entry }, 201: { description: 'Created', schema: entry } },
     },
     (call) =>
       located(async () => {
         const { path } = call.params;
+        const conditions = readConditions(call.header);
+        // RFC 9110, section 14.5: taken for the whole, a part would replace the file.
+        if (call.header('content-range') !== null)
+          throw fieldError('content-range', 'a file is written whole, not in parts');
         const { workspace, quota } = await open(call.tenant, call.params.id);
-        const mustBeNew = call.header('if-none-match') !== null;
-        if (call.header('if-match') !== null || mustBeNew) {
-          const now = await workspace.stat(path).catch(absent);
-          if (
-            !matchesStrongly(call.header('if-match'), now?.etag) ||
-            callerHas(call.header('if-none-match'), now?.etag)
-          )
-            throw mismatch();
-        }
         const source = bodyChunks(call.request, config.fileBytes, 'body');
-        const { stat, created } = await workspace
-          .write(path, source, {
-            quota,
-            parents: true,
-            maxBytes: config.fileBytes,
-            ...(call.header('if-none-match') === '*' && { flag: 'wx' as const }),
-          })
-          .catch((error: unknown) => {
-            throw mustBeNew && hasCode(error, 'EEXIST') ? mismatch() : error;
-          });
+        const { stat, created } = await workspace.write(path, source, {
+          quota,
+          parents: true,
+          maxBytes: config.fileBytes,
+          condition: (now) => {
+            if (!allowsWrite(conditions, now?.etag)) throw mismatch();
+          },
+        });
         const place = relative(path);
         const location = `/v1/agents/${call.params.id}/files/${place.split('/').map(encodeURIComponent).join('/')}`;
         return json(shown(place, stat), created ? 201 : 200, { etag: stat.etag, ...(created && { location }) });
-      }),
+      }, 'conflict'),
   );
 
   add(
@@ -122,18 +115,22 @@ export function addFileRoutes(add: AddRoute, runtime: Runtime): void {
       query: z.strictObject({
         recursive: z.enum(['true', 'false']).optional().openapi({ description: '`true` removes directories' }),
       }),
-      headers: { 'If-Match': conditions['If-Match'] },
+      headers: { 'If-Match': conditionHeaders['If-Match'] },
       responses: { 204: { description: 'It is gone' } },
     },
     ({ tenant, params, query, header }) =>
       located(async () => {
+        const conditions = readConditions(header);
         const { workspace, quota } = await open(tenant, params.id);
-        const now = await workspace.stat(params.path);
-        if (!matchesStrongly(header('if-match'), now.etag)) throw mismatch();
         const recursive = query.recursive === 'true';
-        if (now.type === 'directory' && !recursive)
-          throw new CordonError('conflict', 'This is a directory: ?recursive=true removes it with all below it');
-        await workspace.remove(params.path, { recursive, quota });
+        const condition = (now: FileStat) => {
+          if (!matchesStrongly(conditions, now.etag)) throw mismatch();
+          if (now.type === 'directory' && !recursive)
+            throw new CordonError('conflict', 'This is a directory: ?recursive=true removes it with all below it');
+        };
+        // Refuses what is no file of the guest's, as a read does: removing takes links and sockets, too.
+        condition(await workspace.stat(params.path));
+        await workspace.remove(params.path, { recursive, quota, condition });
         return noContent();
       }),
   );
@@ -147,21 +144,22 @@ async function listDirectory(workspace: Workspace, path: string): Promise<Answer
 
 async function readFile(
   workspace: Workspace,
-  path: string,
-  requestId: string,
-  header: (name: string) => string | null,
+  { params: { path }, requestId, request, header }: Call<'GET /v1/agents/{id}/files/{path}'>,
 ): Promise<Answer> {
+  const conditions = readConditions(header);
   const file = await workspace.open(path);
   try {
     const { etag, bytes, modifiedAtMs } = file.stat;
     const headers: Record<string, string> = { etag, 'cache-control': 'private, no-cache', 'accept-ranges': 'bytes' };
-    if (!matchesStrongly(header('if-match'), etag)) throw mismatch();
-    if (callerHas(header('if-none-match'), etag)) {
+    if (!matchesStrongly(conditions, etag)) throw mismatch();
+    if (callerHas(conditions, etag)) {
       file.close();
       return { status: 304, headers, body: null };
     }
     const ifRange = header('if-range');
-    const range = ifRange === null || ifRange === etag ? readRange(header('range'), bytes) : 'all';
+    // RFC 9110, section 14.2: only GET has ranges, HEAD has none.
+    const mayBePart = request.method === 'GET' && (ifRange === null || ifRange === etag);
+    const range = mayBePart ? readRange(header('range'), bytes) : 'all';
     if (range === 'unsatisfiable') {
       file.close();
       const error = new CordonError('range_not_satisfiable', `The file has ${bytes} bytes`);
@@ -192,7 +190,11 @@ function fileHeaders(path: string): Record<string, string> {
   const policy = { 'content-security-policy': "default-src 'none'; sandbox" };
   if (/\.json$/i.test(path)) return { ...policy, 'content-type': 'application/json' };
   if (TEXT.test(path)) return { ...policy, 'content-type': 'text/plain; charset=utf-8' };
-  const name = encodeURIComponent(path.split('/').at(-1) ?? '').replaceAll("'", '%27');
+  // Of what encodeURIComponent leaves, RFC 8187 (attr-char) forbids these.
+  const name = encodeURIComponent(path.split('/').at(-1) ?? '').replaceAll(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   return {
     ...policy,
     'content-type': 'application/octet-stream',
@@ -208,20 +210,18 @@ const shown = (path: string, { type, bytes, modifiedAtMs }: FileStat) => ({
 });
 const relative = (path: string) => parseGuestPath(path, 'open').parts.join('/');
 const mismatch = () => new CordonError('revision_mismatch', 'The file is not as the condition says');
-const hasCode = (error: unknown, code: WorkspaceErrorCode) => error instanceof WorkspaceError && error.code === code;
 
-function absent(error: unknown): undefined {
-  if (!hasCode(error, 'ENOENT') && !hasCode(error, 'ENOTDIR')) throw error;
-}
-
-/** Says a workspace's error in the words of the API. Paths in them are the guest's. */
-async function located(work: () => Promise<Answer>): Promise<Answer> {
+/**
+ * Says a workspace's error in the words of the API. Paths in them are the guest's. A path below a file names nothing,
+ * which only what would have to make it calls a conflict.
+ */
+async function located(work: () => Promise<Answer>, belowFile: 'absent' | 'conflict' = 'absent'): Promise<Answer> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof WorkspaceError)) throw error;
     const { code, message } = error;
-    if (code === 'ENOENT') throw notFound('the file');
+    if (code === 'ENOENT' || (code === 'ENOTDIR' && belowFile === 'absent')) throw notFound('the file');
     if (code === 'EINVAL' || code === 'EACCES' || code === 'ENAMETOOLONG') throw fieldError('path', message);
     throw new CordonError(code === 'ENOSPC' ? 'quota_exceeded' : 'conflict', message);
   }

@@ -1,12 +1,11 @@
 import { CordonError, notFound } from '../runtime/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Owner } from '../runtime/sandbox/driver.ts';
 import { requireAgent, requireOwner } from './agents.ts';
 import { json, noContent } from './answer.ts';
-import { readTags } from './conditions.ts';
+import { allowsWrite, type Conditions, callerHas, readConditions } from './conditions.ts';
 import { anyJson, page, pageQuery, timestamp } from './fields.ts';
 import { z } from './http.ts';
-import type { AddRoute, Call } from './route.ts';
+import type { AddRoute } from './route.ts';
 
 const VALUE_BYTES = 1024 * 1024;
 
@@ -23,28 +22,25 @@ const ttlQuery = z.strictObject({
     .openapi({ type: 'integer', description: 'Milliseconds until the key is gone by itself' }),
 });
 
-const conditions = {
+const conditionHeaders = {
   'If-Match': 'Only when the key has this revision',
   'If-None-Match': '`*`: only when there is no such key',
 };
 const etagOf = (revision: number) => `"${revision}"`;
-const mismatch = () => new CordonError('revision_mismatch', 'The revision is not the one that the condition names');
+
+function check(conditions: Conditions, revision: number | null): void {
+  if (!allowsWrite(conditions, revision === null ? undefined : etagOf(revision)))
+    throw new CordonError('revision_mismatch', 'The revision is not the one that the condition names');
+}
+
+/** URL parsers resolve segments such as `..` and may drop empty ones: the slashes of a key that has some are encoded too. */
+const keyInPath = (key: string): string =>
+  key.split('/').some((segment) => ['', '.', '..'].includes(segment))
+    ? encodeURIComponent(key)
+    : key.split('/').map(encodeURIComponent).join('/');
 
 export function addMemoryRoutes(add: AddRoute, runtime: Runtime): void {
   const { memory } = runtime;
-
-  /** The condition as the revision that memory compares: a number, null for "must not exist", undefined for any. */
-  async function condition(call: Pick<Call, 'header'>, owner: Owner, key: string): Promise<number | null | undefined> {
-    const ifMatch = readTags(call.header('if-match'));
-    const ifNoneMatch = readTags(call.header('if-none-match'));
-    if (ifMatch === undefined && ifNoneMatch === undefined) return undefined;
-    if (ifMatch === undefined && ifNoneMatch === '*') return null;
-    const now = (await memory.get(owner, key))?.revision;
-    const has = (tags: '*' | string[], revision: number) => tags === '*' || tags.includes(etagOf(revision));
-    if (ifMatch !== undefined && (now === undefined || !has(ifMatch, now))) throw mismatch();
-    if (ifNoneMatch !== undefined && now !== undefined && has(ifNoneMatch, now)) throw mismatch();
-    return now ?? null;
-  }
 
   add(
     {
@@ -73,13 +69,12 @@ export function addMemoryRoutes(add: AddRoute, runtime: Runtime): void {
       },
     },
     async ({ tenant, params, header }) => {
+      const conditions = readConditions(header);
       await requireAgent(runtime, tenant, params.id);
       const found = await memory.get({ tenant, agent: params.id }, params.key);
       if (found === undefined) throw notFound('the key');
       const headers = { etag: etagOf(found.revision), 'cache-control': 'private, no-cache' };
-      const known = readTags(header('if-none-match'));
-      if (known === '*' || known?.some((tag) => tag.replace(/^W\//, '') === headers.etag))
-        return { status: 304, headers, body: null };
+      if (callerHas(conditions, headers.etag)) return { status: 304, headers, body: null };
       return json(found.value, 200, headers);
     },
   );
@@ -90,28 +85,30 @@ export function addMemoryRoutes(add: AddRoute, runtime: Runtime): void {
       tag: 'memory',
       summary: 'Set the value of a key',
       query: ttlQuery,
-      headers: conditions,
+      headers: conditionHeaders,
       body: { schema: anyJson, limitBytes: VALUE_BYTES },
       responses: {
         200: { description: 'Replaced', schema: z.object({ key: z.string(), revision: z.number().int() }) },
         201: { description: 'Created', schema: z.object({ key: z.string(), revision: z.number().int() }) },
       },
     },
-    async (call) => {
-      const { tenant, params, query, body } = call;
-      const { key } = params;
-      const owner = { tenant, agent: params.id };
-      const { quotas } = await requireAgent(runtime, tenant, params.id);
-      const ifRevision = await condition(call, owner, key);
-      const existed = ifRevision === undefined ? (await memory.get(owner, key)) !== undefined : ifRevision !== null;
-      const revision = await memory.set(owner, key, body, {
+    async ({ tenant, params, query, body, header }) => {
+      const { id, key } = params;
+      const conditions = readConditions(header);
+      const { quotas } = await requireAgent(runtime, tenant, id);
+      let existed = false;
+      const revision = await memory.set({ tenant, agent: id }, key, body, {
         quotaBytes: quotas.memoryBytes,
         ...(query.ttlMs !== undefined && { ttlMs: query.ttlMs }),
-        ...(ifRevision !== undefined && { ifRevision }),
+        condition: (now) => {
+          existed = now !== null;
+          check(conditions, now);
+        },
       });
-      const headers: Record<string, string> = { etag: etagOf(revision) };
-      if (!existed)
-        headers.location = `/v1/agents/${params.id}/memory/${key.split('/').map(encodeURIComponent).join('/')}`;
+      const headers = {
+        etag: etagOf(revision),
+        ...(!existed && { location: `/v1/agents/${id}/memory/${keyInPath(key)}` }),
+      };
       return json({ key, revision }, existed ? 200 : 201, headers);
     },
   );
@@ -121,14 +118,13 @@ export function addMemoryRoutes(add: AddRoute, runtime: Runtime): void {
       name: 'DELETE /v1/agents/{id}/memory/{key}',
       tag: 'memory',
       summary: 'Remove a key',
-      headers: { 'If-Match': conditions['If-Match'] },
+      headers: { 'If-Match': conditionHeaders['If-Match'] },
       responses: { 204: { description: 'It is gone' } },
     },
-    async (call) => {
-      const owner = await requireOwner(runtime, call.tenant, call.params.id);
-      const ifRevision = await condition(call, owner, call.params.key);
-      if (ifRevision === null) throw mismatch();
-      const removed = await memory.delete(owner, call.params.key, ifRevision === undefined ? {} : { ifRevision });
+    async ({ tenant, params, header }) => {
+      const conditions = readConditions(header);
+      const owner = await requireOwner(runtime, tenant, params.id);
+      const removed = await memory.delete(owner, params.key, { condition: (now) => check(conditions, now) });
       if (!removed) throw notFound('the key');
       return noContent();
     },

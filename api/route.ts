@@ -58,9 +58,11 @@ export type AddRoute = <Name extends RouteName, Query = Record<string, never>, B
   handler: Handler<Name, Query, Body>,
 ) => void;
 
-/** `{path}` and `{key}` hold slashes; any other parameter is one segment. */
+/** `{path}` and `{key}` hold slashes, and line breaks, which `.` leaves out; any other parameter is one segment. */
 export function honoPattern(path: string): string {
-  return path.replaceAll(/\{(\w+)\}/g, (_, name) => (name === 'path' || name === 'key' ? `:${name}{.+}` : `:${name}`));
+  return path.replaceAll(/\{(\w+)\}/g, (_, name) =>
+    name === 'path' || name === 'key' ? `:${name}{[^]+}` : `:${name}`,
+  );
 }
 
 /** The route for the OpenAPI registry. */

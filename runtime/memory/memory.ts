@@ -23,11 +23,18 @@ export interface MemoryItem {
   expiresAt?: string;
 }
 
+/**
+ * Sees the revision that is there at the very moment of the write (null: there is no such key), and throws to refuse:
+ * for `If-Match`.
+ */
+export type RevisionCondition = (revision: number | null) => void;
+
 export interface SetOptions {
   /** Lifetime from now; absent: until deleted. A set without it takes a former lifetime away. */
   ttlMs?: number;
   /** Revision that the key must have; null: it must not exist. */
   ifRevision?: number | null;
+  condition?: RevisionCondition;
   /** Quota of the agent for keys and values together. */
   quotaBytes: number;
 }
@@ -41,7 +48,7 @@ export interface Memory {
    */
   set(owner: Owner, key: string, value: Json, options: SetOptions): Promise<number>;
   /** Whether there was something to delete. Errors: CordonError `revision_mismatch`, also for a key that does not exist. */
-  delete(owner: Owner, key: string, options?: { ifRevision?: number }): Promise<boolean>;
+  delete(owner: Owner, key: string, options?: { ifRevision?: number; condition?: RevisionCondition }): Promise<boolean>;
   /** In the order of the keys' UTF-8 bytes. */
   list(owner: Owner, options: { prefix?: string; limit: number; cursor?: string }): Promise<Page<MemoryItem>>;
   /** Bytes of the keys and of the values as JSON, without what has expired. */
@@ -76,14 +83,16 @@ export function createMemory({ store, clock }: { store: Store; clock: Clock }): 
       });
     },
 
-    async set(owner, key, value, { ttlMs, ifRevision, quotaBytes }) {
+    async set(owner, key, value, { ttlMs, ifRevision, condition, quotaBytes }) {
       checkMemoryKey(key);
       if (ttlMs !== undefined && (!Number.isSafeInteger(ttlMs) || ttlMs < 1 || ttlMs > MAXIMUM_TTL_MS))
         throw fieldError('ttlMs', `must be a whole number from 1 to ${MAXIMUM_TTL_MS}`);
       const json = toJson(value);
       return store.transaction((tx) => {
         const now = clock.now();
-        checkRevision(live(tx, owner, key), ifRevision);
+        const found = live(tx, owner, key);
+        checkRevision(found, ifRevision);
+        condition?.(found?.revision ?? null);
         const item: Item = { bytes: json.length, ...(ttlMs === undefined ? {} : { expiresAt: now + ttlMs }) };
         const growth = memoryEntries.size(key, item) - memoryEntries.sizeOf(tx, owner, key);
         if (growth > 0 && memoryEntries.used(tx, owner) + growth > quotaBytes) {
@@ -99,12 +108,13 @@ export function createMemory({ store, clock }: { store: Store; clock: Clock }): 
       });
     },
 
-    async delete(owner, key, { ifRevision } = {}) {
+    async delete(owner, key, { ifRevision, condition } = {}) {
       checkMemoryKey(key);
       return store.transaction(
         (tx) => {
           const found = live(tx, owner, key);
           checkRevision(found, ifRevision);
+          condition?.(found?.revision ?? null);
           memoryEntries.remove(tx, owner, key);
           return found !== undefined;
         },

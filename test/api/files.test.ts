@@ -89,6 +89,67 @@ describe('conditions', () => {
     expect((await service.call('DELETE', at('guarded'), { headers: { 'if-match': etag } })).status).toBe(412);
     expect((await get('guarded')).text).toBe('y');
   });
+
+  test('a condition that does not hold is said before the upload is read', async () => {
+    await put('known', 'x');
+    const tooBig = new Uint8Array(8 * 1024 * 1024 + 1);
+    expect((await put('known', tooBig, { 'if-match': '"other"' })).status).toBe(412);
+    expect((await put('known', tooBig, { 'if-none-match': '*' })).status).toBe(412);
+  });
+
+  test('of 10 writers with one ETag exactly one wins', async () => {
+    const etag = (await put('raced', 'before')).headers.get('etag') ?? '';
+    const writes = Array.from({ length: 10 }, (_, i) => put('raced', `by ${i}`, { 'if-match': etag }));
+    const answers = await Promise.all(writes);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(9).fill(412)]);
+    const winner = answers.findIndex(({ status }) => status === 200);
+    expect((await get('raced')).text).toBe(`by ${winner}`);
+  });
+
+  test('a file is not made again by a writer with its ETag while it is deleted', async () => {
+    for (let round = 0; round < 10; round++) {
+      const etag = (await put('ended', 'before')).headers.get('etag') ?? '';
+      const headers = { 'if-match': etag };
+      const [written, removed] = await Promise.all([
+        put('ended', 'after', headers),
+        service.call('DELETE', at('ended'), { headers }),
+      ]);
+      expect(['200 412', '412 204']).toContain(`${written.status} ${removed.status}`);
+      expect((await get('ended')).status).toBe(written.status === 200 ? 200 : 404);
+    }
+  });
+
+  test('of 10 writers that want the file to be new exactly one wins', async () => {
+    const writes = Array.from({ length: 10 }, (_, i) => put('fresh', String(i), { 'if-none-match': '*' }));
+    const statuses = (await Promise.all(writes)).map(({ status }) => status).sort();
+    expect(statuses).toEqual([201, ...Array(9).fill(412)]);
+  });
+
+  test('a doubled If-None-Match: * is still one', async () => {
+    await put('doubled', 'old');
+    for (const header of ['*, *', '*,*', '"x", *', ' * '])
+      expect((await put('doubled', 'new', { 'if-none-match': header })).status).toBe(412);
+    expect((await get('doubled')).text).toBe('old');
+    expect((await put('doubled', 'new', { 'if-match': '*, *' })).status).toBe(200);
+  });
+
+  test.each([
+    '',
+    ' ',
+    ',',
+    'abc',
+    '"open',
+    'w/"x"',
+    'abc, "x"',
+  ])('a condition that is no tag (%j) stops the write', async (tag) => {
+    await put('untagged', 'old');
+    const { status, json } = await put('untagged', 'new', { 'if-none-match': tag });
+    expect([status, json.errors[0].field]).toEqual([400, 'If-None-Match']);
+    expect((await get('untagged', { 'if-none-match': tag })).status).toBe(400);
+    expect((await put('untagged', 'new', { 'if-match': tag })).status).toBe(412);
+    expect((await service.call('DELETE', at('untagged'), { headers: { 'if-match': tag } })).status).toBe(412);
+    expect((await get('untagged')).text).toBe('old');
+  });
 });
 
 describe('ranges', () => {
@@ -112,6 +173,17 @@ describe('ranges', () => {
   test.each(['bytes=10-', 'bytes=99-100', 'bytes=-0'])('%s is 416 and says the size', async (range) => {
     const { status, headers, json } = await get('ten', { range });
     expect([status, headers.get('content-range'), json.code]).toEqual([416, 'bytes */10', 'range_not_satisfiable']);
+  });
+
+  test('HEAD has no ranges', async () => {
+    const { status, headers } = await service.call('HEAD', at('ten'), { headers: { range: 'bytes=0-3' } });
+    expect([status, headers.get('content-length'), headers.get('content-range')]).toEqual([200, '10', null]);
+  });
+
+  test('a part of a file is not taken for the whole', async () => {
+    const { status, json } = await put('ten', 'ab', { 'content-range': 'bytes 0-1/10' });
+    expect([status, json.errors[0].field]).toEqual([400, 'content-range']);
+    expect((await get('ten')).text).toBe('0123456789');
   });
 
   test('a range of a file that has changed meanwhile is the whole file', async () => {
@@ -159,7 +231,23 @@ describe('what does not pass', () => {
     await put('dir/file', 'x');
     expect((await put('dir', 'x')).status).toBe(409);
     expect((await put('dir/file/below', 'x')).status).toBe(409);
-    expect((await get('dir/file/below')).status).toBeGreaterThanOrEqual(400);
+  });
+
+  test('below a file there is nothing', async () => {
+    await put('plain', 'x');
+    for (const path of ['plain/below', 'plain/', 'plain/be/low']) {
+      for (const method of ['GET', 'HEAD', 'DELETE']) expect((await service.call(method, at(path))).status).toBe(404);
+      expect((await service.call('DELETE', at(`${path}?recursive=true`))).status).toBe(404);
+      expect((await put(path, 'x')).status).toBe(409);
+    }
+    expect((await get('plain')).text).toBe('x');
+  });
+
+  test('a name with line breaks of any kind', async () => {
+    for (const path of ['a%0Ab', 'a%E2%80%A8b', 'a%E2%80%A9b']) {
+      const { status, json } = await put(path, 'x');
+      expect([status, json.errors[0].field]).toEqual([400, 'path']);
+    }
   });
 });
 
@@ -174,4 +262,8 @@ test('what a guest wrote is not rendered by a browser', async () => {
   const picture = (await get('pic%20ü.png')).headers;
   expect(picture.get('content-disposition')).toBe("attachment; filename*=UTF-8''pic%20%C3%BC.png");
   expect(picture.get('content-security-policy')).toContain('sandbox');
+  await put("a'(1)*.png", 'x');
+  expect((await get("a'(1)*.png")).headers.get('content-disposition')).toBe(
+    "attachment; filename*=UTF-8''a%27%281%29%2A.png",
+  );
 });
