@@ -15,17 +15,34 @@ export const displayName = z
   .max(200, 'must have at most 200 characters')
   .refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
 
+const metadataName = z.string().min(1).max(64, 'names must have 1 to 64 characters');
+const metadataValue = z
+  .string()
+  .max(512, 'must have at most 512 characters')
+  .refine((text) => text.isWellFormed(), 'must be well-formed Unicode');
+
+/** Zod leaves this name out of what it reads: the caller would believe that it is kept. */
+const withoutProto = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value, context) => {
+    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__'))
+      context.addIssue({
+        code: 'custom',
+        path: ['__proto__'],
+        message: 'is not a name that can be kept',
+        input: value,
+      });
+    return value;
+  }, schema);
+
 /** Strings by name, for callers to find things again. */
-export const metadata = z
-  .record(
-    z.string().min(1).max(64, 'names must have 1 to 64 characters'),
-    z
-      .string()
-      .max(512, 'must have at most 512 characters')
-      .refine((text) => text.isWellFormed(), 'must be well-formed Unicode'),
-  )
-  .refine((entries) => Object.keys(entries).length <= 32, 'must have at most 32 entries')
-  .openapi({ description: 'At most 32 strings of at most 512 characters, by name' });
+export const metadata = withoutProto(
+  z
+    .record(metadataName, metadataValue)
+    .refine((entries) => Object.keys(entries).length <= 32, 'must have at most 32 entries'),
+).openapi({ description: 'At most 32 strings of at most 512 characters, by name' });
+
+/** As a merge patch gives it: null takes an entry, or all of them, away. */
+export const metadataPatch = withoutProto(z.record(metadataName, metadataValue.nullable()).nullable());
 
 function whole(minimum: number, maximum: number, unit: string) {
   const message = `must be a whole number from ${minimum} to ${maximum} ${unit}`;

@@ -93,13 +93,18 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
     async (call) => {
       const key = idempotencyKey(call);
       const preference = readPreference(call.header('prefer'));
-      const request = await readRunRequest(runtime, call.tenant, call.body);
-      const { id, reused } = await runs.submit(request, {
-        trace: call.trace,
-        requestId: call.requestId,
-        waits: preference.waitMs > 0 && !wantsEventStream(call.header('accept')),
-        ...(key !== undefined && { idempotency: { key, requestSha256: call.bodySha256() } }),
-      });
+      const idempotency = key === undefined ? undefined : { key, requestSha256: call.bodySha256() };
+      // A repeat joins its run before the request is judged: what was right then may be refused by now.
+      const earlier = idempotency && (await runs.earlier(call.tenant, idempotency));
+      const { id, reused } =
+        earlier === undefined
+          ? await runs.submit(await readRunRequest(runtime, call.tenant, call.body), {
+              trace: call.trace,
+              requestId: call.requestId,
+              waits: preference.waitMs > 0 && !wantsEventStream(call.header('accept')),
+              ...(idempotency && { idempotency }),
+            })
+          : { id: earlier, reused: true };
       const headers: Record<string, string> = { location: `/v1/runs/${id}`, ...(reused && REPLAYED) };
       const cancels = call.query.onDisconnect === 'cancel';
 
@@ -129,12 +134,15 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
       name: 'GET /v1/runs',
       tag: 'runs',
       summary: 'List runs, newest first',
-      description: '`metadata.NAME=VALUE` keeps the runs that have exactly this value.',
+      description:
+        '`metadata.NAME=VALUE` keeps the runs that have exactly this value. A page of runs with much output ends before `limit`.',
       query: listQuery,
       responses: { 200: { description: 'A page of runs', schema: page(runRecord) } },
     },
-    async ({ tenant, query }) => {
-      const metadata: Record<string, string> = {};
+    async ({ tenant, query, request }) => {
+      // Zod leaves this name out before the schema sees it.
+      if (new URL(request.url).searchParams.has('__proto__')) throw fieldError('__proto__', 'is not known');
+      const metadata: Record<string, string> = Object.create(null);
       for (const [name, value] of Object.entries(query)) {
         const field = METADATA_FILTER.exec(name)?.[1];
         if (field !== undefined) metadata[field] = String(value);

@@ -5,6 +5,13 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 /** Run, key, request; grant, credential, approval, issuer, waiver. */
 export type IdPrefix = 'run' | 'key' | 'req' | 'grt' | 'cred' | 'apr' | 'iss' | 'wvr';
 
+/** Milliseconds: when this id was made. */
+export function timeOfId(id: string): number {
+  let ms = 0;
+  for (const digit of id.slice(id.indexOf('_') + 1).slice(0, 10)) ms = ms * 32 + ALPHABET.indexOf(digit);
+  return ms;
+}
+
 /** Sortable id: prefix, 10 characters of milliseconds, 20 of randomness (80 bits). Same order as time, per millisecond. */
 export function newId(prefix: IdPrefix, nowMs: number): string {
   let time = '';

@@ -12,6 +12,7 @@ export interface QueueBounds {
 export interface QueuedRun {
   /** Key of the agent, unique over tenants. */
   readonly agent: string;
+  /** The agent's quota as of now. It holds for all of the agent's queued runs, until the next push or change says another. */
   readonly concurrentRuns: number;
   start(place: Place): void;
 }
@@ -26,6 +27,7 @@ export interface Place {
 interface Lane {
   queued: QueuedRun[];
   running: number;
+  concurrentRuns: number;
 }
 
 export function createQueue(bounds: QueueBounds) {
@@ -36,19 +38,20 @@ export function createQueue(bounds: QueueBounds) {
   let length = 0;
   let paused = false;
 
-  function laneOf(agent: string): Lane {
+  function laneOf({ agent, concurrentRuns }: QueuedRun): Lane {
     let lane = lanes.get(agent);
     if (!lane) {
-      lane = { queued: [], running: 0 };
+      lane = { queued: [], running: 0, concurrentRuns };
       lanes.set(agent, lane);
     }
+    lane.concurrentRuns = concurrentRuns;
     return lane;
   }
 
   function startNext(): boolean {
     for (const [agent, lane] of lanes) {
       const next = lane.queued[0];
-      if (!next || lane.running >= next.concurrentRuns) continue;
+      if (!next || lane.running >= lane.concurrentRuns) continue;
       lane.queued.shift();
       length--;
       lanes.delete(agent);
@@ -109,7 +112,7 @@ export function createQueue(bounds: QueueBounds) {
     },
     /** Starts the run at once when there is room, else queues it. Bounds on the length are the caller's (admit.ts). */
     push(run: QueuedRun): void {
-      laneOf(run.agent).queued.push(run);
+      laneOf(run).queued.push(run);
       length++;
       pump();
     },
@@ -122,6 +125,13 @@ export function createQueue(bounds: QueueBounds) {
       length--;
       if (lane.running === 0 && lane.queued.length === 0) lanes.delete(run.agent);
       return true;
+    },
+    /** The agent's quota has changed: its queued runs go by the new one from now on, and may start at once. */
+    setConcurrentRuns(agent: string, concurrentRuns: number): void {
+      const lane = lanes.get(agent);
+      if (!lane) return;
+      lane.concurrentRuns = concurrentRuns;
+      pump();
     },
     /** Nothing more is started: the service drains. */
     pause(): void {

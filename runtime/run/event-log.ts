@@ -23,7 +23,10 @@ export function createEventLog(clock: Clock) {
       closed = true;
       wake.resolve();
     },
-    /** Every event after `afterSeq`, then each new one, until the log is closed or `signal` aborts. */
+    /**
+     * Every event after `afterSeq`, then each new one, until the log is closed or `signal` aborts.
+     * The last one always comes, also for a caller that names an event that never was.
+     */
     async *follow(afterSeq: number, signal: AbortSignal): AsyncGenerator<RunEvent> {
       const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       for (let index = afterSeq; !signal.aborted; ) {
@@ -31,8 +34,11 @@ export function createEventLog(clock: Clock) {
         if (next) {
           index++;
           yield next;
-        } else if (closed) return;
-        else await Promise.race([wake.promise, aborted]);
+        } else if (closed) {
+          const last = events.at(-1);
+          if (last && afterSeq > events.length) yield { ...last, seq: afterSeq + 1 };
+          return;
+        } else await Promise.race([wake.promise, aborted]);
       }
     },
   };

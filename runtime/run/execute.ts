@@ -21,8 +21,9 @@ import { createGuestHost, type Packages, type RunGuestHost } from './guest-host.
 import type { GuestMemory } from './guest-memory.ts';
 import type { LiveRun } from './live-run.ts';
 import type { OpenedGuest, OpenGuest } from './open-guest.ts';
-import type { RunRecord } from './record.ts';
+import type { RunEvent, RunRecord } from './record.ts';
 import type { RunStore } from './run-store.ts';
+import { keepSavingEvents } from './save-events.ts';
 
 export interface ExecuteDeps {
   /** That of the run's kind. Errors: CordonError driver_unavailable. */
@@ -162,11 +163,10 @@ function outcomeOfRefusal(error: unknown): Outcome {
   if (error instanceof NoSandbox) return error.outcome;
   // A file of the request cannot stand where it should: something else does, which an earlier run may have left.
   if (error instanceof WorkspaceError) return { status: 'failed', error: { name: 'Error', message: error.message } };
-  if (error instanceof CordonError && error.code === 'quota_exceeded')
-    return {
-      status: 'limit_exceeded',
-      error: { name: 'QuotaExceeded', message: error.message, limit: 'workspaceBytes' },
-    };
+  if (error instanceof CordonError && error.code === 'quota_exceeded') {
+    const limit = error.details.quota?.name === 'workspaceFiles' ? 'files' : 'workspaceBytes';
+    return { status: 'limit_exceeded', error: { name: 'QuotaExceeded', message: error.message, limit } };
+  }
   const message = error instanceof CordonError ? error.message : 'no sandbox could be had';
   return {
     status: 'interrupted',
@@ -177,30 +177,6 @@ function outcomeOfRefusal(error: unknown): Outcome {
 function refusalName(error: unknown): string {
   if (!(error instanceof CordonError)) return 'WorkerLost';
   return error.code === 'storage_full' ? 'StorageFull' : 'DriverUnavailable';
-}
-
-const SAVE_EVENTS_EVERY_MS = 1000;
-
-/** Saves the events of a run that takes long, now and then. Returns the end of it, which answers how many are saved. */
-function keepSavingEvents(live: LiveRun, { runStore, log }: ExecuteDeps): () => Promise<number> {
-  let saved = 0;
-  let saving = Promise.resolve();
-  const save = () => {
-    const events = live.events.events.slice(saved);
-    if (events.length === 0) return;
-    saving = saving
-      .then(() => runStore.saveEvents(live.record.id, events))
-      .then(() => {
-        saved += events.length;
-      })
-      .catch((error: unknown) => log.warn({ runId: live.record.id, error }, 'events of a run could not be saved yet'));
-  };
-  const timer = setInterval(() => void saving.then(save), SAVE_EVENTS_EVERY_MS);
-  return async () => {
-    clearInterval(timer);
-    await saving;
-    return saved;
-  };
 }
 
 const RETRY_RECORD_MS = 1000;
@@ -214,21 +190,38 @@ async function settle(live: LiveRun, ended: SettledEnd, savedEvents: number, dep
   settling.end();
   live.trace.end({ attributes: { status: record.status } });
   // Not after the admission's flush but with it: the store keeps their order, and fails both when the first fails.
-  const write = async () => {
-    if (!live.refused) await deps.runStore.finished(record, live.events.events.slice(savedEvents), sourceToKeep(live));
+  const events = live.events.events.slice(savedEvents);
+  const write = (end: RunRecord, unsaved: readonly RunEvent[]) => async () => {
+    if (!live.refused) await deps.runStore.finished(end, unsaved, sourceToKeep(live));
   };
-  await untilDone(write, again('the end of a run could not be recorded'));
-  const { wallMs, queueMs, cpuMs } = record.usage;
-  deps.metrics.runFinished({ status: record.status, language: record.language, wallMs, queueMs, cpuMs });
-  live.finish(record);
+  let kept = record;
+  const couldNot = again('the end of a run could not be recorded');
+  await untilDone(write(record, events), (error) => {
+    couldNot(error);
+    // A text too long for V8 will not be shorter the next time.
+    return error instanceof RangeError;
+  }).catch(() => {
+    kept = withoutOutput(record);
+    return untilDone(write(kept, []), couldNot);
+  });
+  const { wallMs, queueMs, cpuMs } = kept.usage;
+  deps.metrics.runFinished({ status: kept.status, language: kept.language, wallMs, queueMs, cpuMs });
+  live.finish(kept);
 }
 
-async function untilDone<T>(work: () => Promise<T>, onError: (error: unknown) => void): Promise<T> {
+/** What V8 cannot make one text of. The limits of output, displays and result leave room; this is for when they do not. */
+function withoutOutput({ displays: _, result: __, ...record }: RunRecord): RunRecord {
+  const stderr = '[output left out: it is too long to be recorded]\n';
+  return { ...record, stdout: '', stderr, stdoutTruncated: true, stderrTruncated: true };
+}
+
+/** Errors: one of which `onError` says that it is final. */
+async function untilDone<T>(work: () => Promise<T>, onError: (error: unknown) => unknown): Promise<T> {
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      onError(error);
+      if (onError(error) === true) throw error;
       await new Promise((resolve) => setTimeout(resolve, RETRY_RECORD_MS));
     }
   }

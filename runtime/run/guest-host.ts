@@ -31,8 +31,10 @@ export interface GuestHostDeps {
   proxy?: GuestHost['egress'];
 }
 
-/** Display data counts as output: a picture of this size is refused with a note on stderr. */
+/** Above them a display is refused with a note on stderr. */
 const MAX_DISPLAYS = 1000;
+/** Of all displays as JSON, whatever `outputBytes` is: a record is one JSON text, and V8's longest string is 512 Mi characters. */
+const MAX_DISPLAY_CHARS = 32 * 1024 * 1024;
 
 export function createGuestHost({
   live,
@@ -46,13 +48,18 @@ export function createGuestHost({
   const { limits } = live.record;
   const output = createRunOutput(limits.outputBytes, (type, text) => void live.events.append(type, { text }));
   const displays: Display[] = [];
-  let displayBytes = 0;
+  const displayChars = Math.min(limits.outputBytes * 8, MAX_DISPLAY_CHARS);
+  let shownChars = 0;
   let hostCalls = 0;
 
   function display(mime: string, data: string): void {
-    displayBytes += data.length;
-    if (displayBytes > limits.outputBytes * 8 || displays.length >= MAX_DISPLAYS)
-      return output.write('stderr', `[display of ${data.length} characters dropped: displays share 8 x outputBytes]\n`);
+    // As it lies in the record: there a control character takes six.
+    const chars = JSON.stringify(data).length + mime.length;
+    if (shownChars + chars > displayChars || displays.length >= MAX_DISPLAYS) {
+      const why = `displays share ${displayChars} characters as JSON, 8 x outputBytes at most`;
+      return output.write('stderr', `[display of ${data.length} characters dropped: ${why}]\n`);
+    }
+    shownChars += chars;
     displays.push({ mime, data });
     live.events.append('display', { mime, data });
   }

@@ -137,8 +137,10 @@ export function createIdempotency({ store, clock }: { store: Store; clock: Clock
         if (expired.length === 0) return removed;
         await store.transaction((tx) => {
           for (const { key } of expired) {
+            const entry = ['idempotency', ...key.slice(2)];
             tx.delete(key);
-            tx.delete(['idempotency', ...key.slice(2)]);
+            // It may have been used again since the range was read.
+            if (tx.get<Remembered>(entry)?.value.at === key[1]) tx.delete(entry);
           }
         });
         removed += expired.length;

@@ -3,7 +3,8 @@ import type { Clock } from '../clock.ts';
 import type { Execution, StopCause } from '../sandbox/driver.ts';
 import type { OpenSpan, RunTrace, SpanRecord, StepName } from '../telemetry/spans.ts';
 import { createEventLog, type EventLog } from './event-log.ts';
-import type { RequestFile, RunRecord, RunRequest, RunSource } from './record.ts';
+import type { RunRecord, RunRequest } from './record.ts';
+import type { StoredSource } from './stored-source.ts';
 
 export interface LiveRun {
   readonly record: RunRecord;
@@ -107,7 +108,7 @@ export function createLiveRun({ record, request, trace, clock }: NewLiveRun): Li
   return live;
 }
 
-export const sourceOf = (request: RunRequest): RunSource & { files?: RequestFile[] } => ({
+export const sourceOf = (request: RunRequest): StoredSource => ({
   code: request.code,
   ...(request.input === undefined ? {} : { input: request.input }),
   ...(request.files.length === 0 ? {} : { files: request.files }),

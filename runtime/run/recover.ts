@@ -1,41 +1,58 @@
 /** After a crash: runs that were started are `interrupted`, runs that only waited wait again. */
 import { isoTime } from '../clock.ts';
+import { CordonError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
+import { noUsage } from '../usage/usage.ts';
 import { createLiveRun } from './live-run.ts';
-import type { RunEvent } from './record.ts';
+import type { Display, RunEvent, RunRecord } from './record.ts';
 import { agentKey, begin, type SubmitDeps } from './submit.ts';
 
 /** How many interrupted runs are recorded in one go. */
 const BATCH = 200;
 const RATE_WINDOW_MS = 60_000;
 
+const RESTARTED = 'Cordon was restarted while this run went on';
+const AGENT_GONE = 'Cordon was restarted and the agent does not exist any more';
+
 /** Call once, before the first request. Nothing that ran is ever run again. */
 export async function recoverRuns(deps: SubmitDeps & { log: Log }): Promise<void> {
   const unfinished = await deps.runStore.unfinished();
   const started = unfinished.filter((run) => run.state === 'started');
   for (let at = 0; at < started.length; at += BATCH)
-    await Promise.all(started.slice(at, at + BATCH).map((run) => interrupt(run.tenant, run.id, deps)));
+    await Promise.all(
+      started
+        .slice(at, at + BATCH)
+        .map(({ tenant, id }) => unlessGone(id, deps, () => interrupt(tenant, id, deps, toldByEvents, RESTARTED))),
+    );
   const queued = unfinished.filter((run) => run.state === 'queued');
-  for (const run of queued) await requeue(run.tenant, run.id, deps);
+  for (const run of queued) await unlessGone(run.id, deps, () => requeue(run.tenant, run.id, deps));
   if (unfinished.length > 0)
     deps.log.warn({ interrupted: started.length, requeued: queued.length }, 'runs that had not ended were found');
+}
+
+/** A run whose record was deleted is no reason not to start. */
+async function unlessGone(id: string, deps: SubmitDeps, recover: () => Promise<void>): Promise<void> {
+  try {
+    await recover();
+  } catch (error) {
+    if (!(error instanceof CordonError) || error.code !== 'not_found') throw error;
+    await deps.runStore.forgetUnfinished(id);
+  }
 }
 
 async function interrupt(
   tenant: string,
   id: string,
   { runStore, clock }: SubmitDeps,
-  why = 'Cordon was restarted while this run went on',
+  known: (record: RunRecord, events: RunEvent[]) => Partial<RunRecord>,
+  why: string,
 ) {
   const record = await runStore.get(tenant, id);
   const { files: _, ...source } = await runStore.source(id);
   const saved = await runStore.events(id);
-  const shown = (type: 'stdout' | 'stderr') =>
-    saved.map((event) => (event.type === type ? String(event.text) : '')).join('');
   const terminal = {
     ...record,
-    stdout: shown('stdout'),
-    stderr: shown('stderr'),
+    ...known(record, saved),
     status: 'interrupted' as const,
     error: { name: 'ServiceRestarted', message: why },
     finishedAt: isoTime(clock.now()),
@@ -44,10 +61,53 @@ async function interrupt(
   await runStore.finished(terminal, events, source);
 }
 
+/** How far a run came, as the events say that were saved before the crash: what came after the last of them is not known. */
+function toldByEvents(record: RunRecord, events: RunEvent[]): Partial<RunRecord> {
+  const { outputBytes: limit } = record.limits;
+  const shown = (type: 'stdout' | 'stderr') =>
+    events.map((event) => (event.type === type ? String(event.text) : '')).join('');
+  const [stdout, stderr] = [shown('stdout'), shown('stderr')];
+  const mark = `\n[output cut: outputBytes is ${limit}]\n`;
+  const marked = [stdout, stderr].filter((text) => text.endsWith(mark)).length;
+  const allBytes = Buffer.byteLength(stdout) + Buffer.byteLength(stderr);
+  const outputBytes = allBytes - marked * Buffer.byteLength(mark);
+  // A guest may print the mark itself. A cut leaves at most three bytes unused, since it takes no half of a character.
+  const cut = marked > 0 && outputBytes >= limit - 3;
+
+  const displays = events
+    .filter(({ type }) => type === 'display')
+    .map(({ mime, data }): Display => ({ mime: String(mime), data: String(data) }));
+  const output = {
+    stdout,
+    stderr,
+    stdoutTruncated: cut && stdout.endsWith(mark),
+    stderrTruncated: cut && stderr.endsWith(mark),
+    ...(displays.length > 0 ? { displays } : {}),
+  };
+  const usage = { ...noUsage, outputBytes: cut ? outputBytes : allBytes };
+  const started = events.find(({ type }) => type === 'started');
+  if (!started) return { ...output, usage };
+  const startedMs = Date.parse(started.at);
+  return {
+    ...output,
+    startedAt: started.at,
+    walls: started.walls as string[],
+    usage: {
+      ...usage,
+      queueMs: Math.max(0, startedMs - Date.parse(record.createdAt)),
+      // Not to the restart: nobody was at work while Cordon was down.
+      wallMs: Math.max(0, Date.parse((events.at(-1) as RunEvent).at) - startedMs),
+    },
+  };
+}
+
 async function requeue(tenant: string, id: string, deps: SubmitDeps): Promise<void> {
   const record = await deps.runStore.get(tenant, id);
   const agent = await deps.agents.get({ tenant, agent: record.agent }).catch(() => undefined);
-  if (!agent) return interrupt(tenant, id, deps, 'Cordon was restarted and the agent does not exist any more');
+  if (!agent) {
+    const queueMs = Math.max(0, deps.clock.now() - Date.parse(record.createdAt));
+    return interrupt(tenant, id, deps, () => ({ usage: { ...noUsage, queueMs } }), AGENT_GONE);
+  }
   const { code, input, files = [] } = await deps.runStore.source(id);
   const { language, driver, limits, metadata } = record;
   const request = { tenant, agent: record.agent, language, driver, limits, metadata, code, input, files };

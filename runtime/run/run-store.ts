@@ -1,17 +1,13 @@
 /** How runs lie in the store. One transaction admits a run, one starts a queued one, one records its end. */
 import { notFound } from '../errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
-import type { RequestFile, RunEvent, RunRecord, RunSource } from './record.ts';
+import type { RunEvent, RunRecord, RunSource } from './record.ts';
+import { fromDisk, type SourceOnDisk, type StoredSource, toDisk } from './stored-source.ts';
 
 /** A run that has not ended: `queued` ones were never started and may still be; `started` ones must never run twice. */
 export interface Unfinished {
   tenant: string;
   state: 'queued' | 'started';
-}
-
-export interface StoredSource extends RunSource {
-  /** Kept until the run has started. */
-  files?: RequestFile[];
 }
 
 const recordKey = (tenant: string, id: string) => ['run', tenant, id] as const;
@@ -28,20 +24,36 @@ export interface RunPage {
 /** Records looked at for one page at most: a filter that matches little answers short pages instead of reading everything. */
 const SCAN_PER_PAGE = 5000;
 
+/** JSON of one page, roughly: a longer one is cut short, since V8 cannot make one text of 200 records of any size. */
+export const PAGE_BYTES = 16 * 1024 * 1024;
+
+/** Bytes of records looked at for one page at most: reading them blocks the event loop. */
+const SCAN_BYTES = 8 * PAGE_BYTES;
+
+/** Records read in one go, until their size is known. */
+const FIRST_BATCH = 8;
+
 export function createRunStore(store: Store) {
   return {
     /** Part of the admitting transaction. */
     admit(tx: Transaction, record: RunRecord, source: StoredSource, state: Unfinished['state']): void {
       tx.put(recordKey(record.tenant, record.id), record);
-      tx.put(sourceKey(record.id), source);
+      tx.put(sourceKey(record.id), toDisk(source));
       tx.put(unfinishedKey(record.id), { tenant: record.tenant, state } satisfies Unfinished);
     },
 
     /** Durable before anything that the run does may be seen outside. */
     started: (record: RunRecord) =>
-      store.transaction((tx) => {
-        tx.put(unfinishedKey(record.id), { tenant: record.tenant, state: 'started' } satisfies Unfinished);
-      }),
+      store.transaction(
+        (tx) => {
+          tx.put(unfinishedKey(record.id), { tenant: record.tenant, state: 'started' } satisfies Unfinished);
+        },
+        // It was promised to run when there was room.
+        { reserve: true },
+      ),
+
+    /** Of a run whose record is gone. */
+    forgetUnfinished: (id: string) => store.transaction((tx) => tx.delete(unfinishedKey(id))),
 
     /** Keeps events of a run that goes on, so that a crash does not take them along. */
     saveEvents: (id: string, events: readonly RunEvent[]) =>
@@ -69,9 +81,9 @@ export function createRunStore(store: Store) {
     },
 
     async source(id: string): Promise<StoredSource> {
-      const entry = await store.get<StoredSource>(sourceKey(id));
+      const entry = await store.get<SourceOnDisk>(sourceKey(id));
       if (!entry) throw notFound(`Run ${id}`);
-      return entry.value;
+      return fromDisk(entry.value);
     },
 
     /** Events of a finished run, without `finished`, which is made from the record. */
@@ -80,7 +92,7 @@ export function createRunStore(store: Store) {
       return chunks.flatMap((chunk) => chunk.value);
     },
 
-    /** Newest first, those that `matches`, at most `limit`, below `before`. */
+    /** Newest first, those that `matches`, at most `limit` and about `PAGE_BYTES`, at least one, below `before`. */
     async page(
       tenant: string,
       matches: (record: RunRecord) => boolean,
@@ -89,8 +101,12 @@ export function createRunStore(store: Store) {
     ): Promise<RunPage> {
       const records: RunRecord[] = [];
       let below = before;
-      for (let scanned = 0; scanned < SCAN_PER_PAGE; ) {
-        const batch = Math.min(SCAN_PER_PAGE - scanned, Math.max(limit + 1, 100));
+      let pageBytes = 0;
+      let scannedBytes = 0;
+      for (let scanned = 0; scanned < SCAN_PER_PAGE && scannedBytes < SCAN_BYTES; ) {
+        // What a batch holds is in memory at once: of large records only a few are read ahead.
+        const fitting = scanned === 0 ? FIRST_BATCH : Math.ceil((PAGE_BYTES * scanned) / scannedBytes);
+        const batch = Math.min(SCAN_PER_PAGE - scanned, Math.max(limit + 1, 100), fitting);
         const entries = await store.range<RunRecord>({
           prefix: ['run', tenant],
           reverse: true,
@@ -98,9 +114,13 @@ export function createRunStore(store: Store) {
           ...(below === undefined ? {} : { after: recordKey(tenant, below) }),
         });
         for (const { value } of entries) {
+          const bytes = roughBytes(value);
+          scannedBytes += bytes;
           if (matches(value)) {
-            if (records.length === limit) return { records, next: (records.at(-1) as RunRecord).id };
+            const last = records.at(-1);
+            if (last && (records.length === limit || pageBytes + bytes > PAGE_BYTES)) return { records, next: last.id };
             records.push(value);
+            pageBytes += bytes;
           }
           below = value.id;
         }
@@ -125,15 +145,37 @@ export function createRunStore(store: Store) {
       return entries.map((entry) => entry.value);
     },
 
+    /** Of all runs of a tenant, oldest first. */
+    async ids(tenant: string, limit: number, after?: string): Promise<string[]> {
+      const entries = await store.range({
+        prefix: ['run', tenant],
+        limit,
+        keysOnly: true,
+        ...(after === undefined ? {} : { after: recordKey(tenant, after) }),
+      });
+      return entries.map(({ key }) => String(key[2]));
+    },
+
     delete: (runs: { tenant: string; id: string }[]) =>
       store.transaction((tx) => {
         for (const { tenant, id } of runs) {
           tx.delete(recordKey(tenant, id));
           tx.delete(sourceKey(id));
-          for (const { key } of tx.range({ prefix: ['run-events', id] })) tx.delete(key);
+          tx.delete(unfinishedKey(id));
+          for (const { key } of tx.range({ prefix: ['run-events', id], keysOnly: true })) tx.delete(key);
         }
       }),
   };
+}
+
+/** About as long as the value's JSON: escapes are not counted. */
+function roughBytes(value: unknown): number {
+  if (typeof value === 'string') return value.length + 3;
+  if (typeof value !== 'object' || value === null) return 8;
+  let bytes = 2;
+  if (Array.isArray(value)) for (const item of value) bytes += roughBytes(item);
+  else for (const [name, item] of Object.entries(value)) bytes += name.length + 4 + roughBytes(item);
+  return bytes;
 }
 
 export type RunStore = ReturnType<typeof createRunStore>;

@@ -2,7 +2,7 @@
 import { CordonError, notFound } from '../errors.ts';
 import type { LiveRun } from './live-run.ts';
 import type { RunEvent, RunRecord, RunRequest, RunSource, RunStatus } from './record.ts';
-import { type SubmitDeps, type SubmitOptions, submit } from './submit.ts';
+import { agentKey, earlierRun, type KeyOfRequest, type SubmitDeps, type SubmitOptions, submit } from './submit.ts';
 
 export interface RunFilter {
   tenant: string;
@@ -21,6 +21,11 @@ export interface Page<T> {
 export interface Runs {
   /** Admits a run: durable when this resolves. `reused` when the idempotency key named it already. Errors: quota_exceeded, queue_full, ... */
   submit(request: RunRequest, options: SubmitOptions): Promise<{ id: string; reused: boolean }>;
+  /**
+   * The run that an earlier request with this key made, whatever has become of its agent, its driver or the service since.
+   * Errors: idempotency_conflict; not_found when that run was removed.
+   */
+  earlier(tenant: string, key: KeyOfRequest): Promise<string | undefined>;
   /** The record as it stands. Errors: not_found. */
   get(tenant: string, id: string): Promise<RunRecord>;
   source(tenant: string, id: string): Promise<RunSource>;
@@ -43,15 +48,34 @@ export function createRuns(deps: SubmitDeps): Runs {
     return live?.record.tenant === tenant ? live : undefined;
   };
   const get = async (tenant: string, id: string) => liveOf(tenant, id)?.record ?? runStore.get(tenant, id);
+  const refused = (error: unknown): never => {
+    if (error instanceof CordonError) deps.metrics.runRefused(error.code);
+    throw error;
+  };
+  followQuotas(deps);
+
+  /** Who waits for a run. Not by a race with `drained`: that lives as long as the process, and would keep each of them. */
+  const waiting = new Set<() => void>();
+  let isDrained = false;
+  void deps.drained.then(() => {
+    isDrained = true;
+    for (const release of waiting) release();
+  });
 
   return {
-    submit: async (request, options) => {
-      try {
-        return await submit(request, options, deps);
-      } catch (error) {
-        if (error instanceof CordonError) deps.metrics.runRefused(error.code);
-        throw error;
-      }
+    submit: (request, options) => submit(request, options, deps).catch(refused),
+
+    async earlier(tenant, key) {
+      const id = await earlierRun(tenant, key, deps).catch(refused);
+      if (id === undefined) return undefined;
+      await get(tenant, id).catch((error: unknown) => {
+        if (!(error instanceof CordonError) || error.code !== 'not_found') throw error;
+        throw new CordonError(
+          'not_found',
+          `The run of this Idempotency-Key, ${id}, was removed. A new run needs a new key.`,
+        );
+      });
+      return id;
     },
     get,
 
@@ -82,11 +106,14 @@ export function createRuns(deps: SubmitDeps): Runs {
       const over = Promise.withResolvers<undefined>();
       const timer = setTimeout(() => over.resolve(undefined), timeoutMs);
       const aborted = () => over.resolve(undefined);
+      if (isDrained) aborted();
+      waiting.add(aborted);
       signal?.addEventListener('abort', aborted, { once: true });
       try {
-        return await Promise.race([live.finished, over.promise, deps.drained]);
+        return await Promise.race([live.finished, over.promise]);
       } finally {
         clearTimeout(timer);
+        waiting.delete(aborted);
         signal?.removeEventListener('abort', aborted);
       }
     },
@@ -111,6 +138,17 @@ export function createRuns(deps: SubmitDeps): Runs {
       await runStore.delete([{ tenant, id }]);
     },
   };
+}
+
+/** A changed `concurrentRuns` holds for runs that wait already, too. */
+function followQuotas({ store, agents, queue }: SubmitDeps): void {
+  store.watch(['agent'], ([, tenant, agent]) => {
+    agents.get({ tenant: String(tenant), agent: String(agent) }).then(
+      (found) => queue.setConcurrentRuns(agentKey(found), found.quotas.concurrentRuns),
+      // It was deleted, and its runs are being ended.
+      () => {},
+    );
+  });
 }
 
 /** `finished` always comes, also for a caller that saw more events than a crash left. */

@@ -27,11 +27,17 @@ export interface SubmitDeps extends ExecuteDeps, AdmissionDeps {
   drained: Promise<undefined>;
 }
 
+/** The caller's `Idempotency-Key`, with the digest of the body that it came with. */
+export interface KeyOfRequest {
+  key: string;
+  requestSha256: string;
+}
+
 export interface SubmitOptions {
   trace: TraceHeaders;
   requestId: string;
-  /** With the SHA-256 of the request: one key, one run. */
-  idempotency?: { key: string; requestSha256: string };
+  /** One key, one run. */
+  idempotency?: KeyOfRequest;
   /** The caller waits for the end: the admission need not be on disk before, and a short run's two writes share a flush. */
   waits?: boolean;
 }
@@ -53,7 +59,7 @@ export async function submit(
   const receivedAtMs = performance.timeOrigin + performance.now();
   const agent = await deps.agents.get({ tenant: request.tenant, agent: request.agent });
   const trace = deps.telemetry.startRun(options.trace, { agent: request.agent, language: request.language });
-  const scope = options.idempotency && { tenant: request.tenant, route: ROUTE, key: options.idempotency.key };
+  const scope = options.idempotency && scopeOf(request.tenant, options.idempotency);
   const sha = options.idempotency?.requestSha256 ?? '';
   let live: LiveRun | undefined;
   let earlier: string | undefined;
@@ -85,6 +91,16 @@ export async function submit(
   return live ? { id: live.record.id, reused: false } : { id: earlier as string, reused: true };
 }
 
+const scopeOf = (tenant: string, { key }: KeyOfRequest) => ({ tenant, route: ROUTE, key });
+
+/** The id of the run that an earlier request with this key made, durable when this resolves. Errors: idempotency_conflict. */
+export const earlierRun = (
+  tenant: string,
+  key: KeyOfRequest,
+  { store, idempotency }: Pick<SubmitDeps, 'store' | 'idempotency'>,
+): Promise<string | undefined> =>
+  store.transaction((tx) => idempotency.find(tx, scopeOf(tenant, key), key.requestSha256) as string | undefined);
+
 /** Puts an admitted run into the queue. `receivedAtMs` undefined: it was admitted before a restart, as a queued one. */
 export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, receivedAtMs?: number): void {
   const { record } = live;
@@ -104,8 +120,14 @@ export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, receivedAtM
       live.placed = true;
       live.whenStoppedInQueue = undefined;
       waiting.end();
-      if (!atOnce) live.durable = Promise.all([live.durable, deps.runStore.started(record)]).then(() => {});
       live.durable.catch(() => live.refuse());
+      if (!atOnce) {
+        live.durable = Promise.all([live.durable, deps.runStore.started(record)]).then(() => {});
+        // It was admitted, so it has a record, and ends in it.
+        live.durable.catch((error: Error) =>
+          live.stop({ status: 'interrupted', error: { name: 'StorageFull', message: error.message } }),
+        );
+      }
       void execute(live, place, deps);
     },
   };

@@ -18,6 +18,8 @@ interface Group extends Layer {
 
 export interface CommitQueue {
   transaction<R>(body: (tx: Transaction) => R, options: TransactionOptions): Promise<R>;
+  /** Why writes are refused now, if they are; shown to callers. */
+  whyRefused(): string | undefined;
   /** Sends what waits for company. */
   hurry(): void;
   /** Resolves when nothing is on its way; later transactions are refused. */
@@ -31,6 +33,8 @@ interface Options {
   hasFreeSpace: () => boolean;
   committed: (writes: Write[]) => void;
 }
+
+const LITTLE_SPACE = 'The disk is nearly full: less is free than CORDON_MINIMUM_FREE_BYTES. Free some space.';
 
 const storageFull = (cause?: unknown) =>
   new CordonError('storage_full', 'The disk is full: nothing was written. Reads go on; free some space.', {
@@ -171,6 +175,8 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
       });
     },
 
+    whyRefused: () => refusal?.message ?? (hasFreeSpace() ? undefined : LITTLE_SPACE),
+
     hurry() {
       if (patience) schedule();
     },
@@ -187,14 +193,15 @@ export function createCommitQueue({ disk, nextRevision, hasFreeSpace, committed 
 }
 
 /** The encoded span of a range. */
-export function spanOf({ prefix, after, reverse = false, limit = Number.POSITIVE_INFINITY }: RangeOptions): Span {
+export function spanOf(range: RangeOptions): Span {
+  const { prefix, after, reverse = false, limit = Number.POSITIVE_INFINITY, keysOnly = false } = range;
   let { start, end } = prefixBounds(prefix);
   // Nothing lies between a key and the same key with a NUL behind it.
   if (after) {
     if (reverse) end = encodeKey(after);
     else start = `${encodeKey(after)}\0`;
   }
-  return { start, end, reverse, limit };
+  return { start, end, reverse, limit, keysOnly };
 }
 
 export const publicEntry = <T>({ key, value, revision }: StoredEntry) =>

@@ -4,8 +4,8 @@ import type { Disk, Span, StoredEntry, Write } from './writes.ts';
 
 export type Layer = Map<string, Write>;
 
-const entryOf = (write: Write): StoredEntry | undefined =>
-  write.bytes && { key: write.key, value: decodeValue(write.bytes), revision: write.revision };
+const entryOf = ({ key, bytes, revision }: Write, keysOnly = false): StoredEntry | undefined =>
+  bytes && { key, value: keysOnly ? undefined : decodeValue(bytes), revision: keysOnly ? 0 : revision };
 
 /** `layers` newest first; `seen` is told which layer answered. */
 export function readThrough<L extends Layer>(
@@ -46,7 +46,7 @@ export function rangeThrough<L extends Layer>(
     for (; next < keys.length && found.length < span.limit; next++) {
       const key = keys[next]!;
       if (bound !== undefined && before(bound, key)) return;
-      const entry = entryOf(covering.get(key)!);
+      const entry = entryOf(covering.get(key)!, span.keysOnly);
       if (entry !== undefined) found.push(entry);
     }
   };

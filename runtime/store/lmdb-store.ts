@@ -76,6 +76,7 @@ export async function openStore({ dir, durability, minimumFreeBytes }: StoreOpti
     },
     transaction: (body, options = {}) => queue.transaction(body, options),
     watch: watchers.watch,
+    whyRefused: queue.whyRefused,
     hurry: queue.hurry,
     sizeBytes: () => statSync(join(dir, DATA_FILE)).blocks * 512,
     async close() {
@@ -113,13 +114,20 @@ function openDisk(dir: string, durability: StoreOptions['durability']) {
       const found = db.getEntry(key);
       return found && { key, value: found.value, revision: found.version! };
     },
-    *range({ start, end, reverse, limit }: Span): Iterable<StoredEntry> {
+    *range({ start, end, reverse, limit, keysOnly }: Span): Iterable<StoredEntry> {
       if (limit <= 0) return;
       let left = limit;
       // Backwards LMDB takes the bounds the other way round.
       const bounds = reverse
         ? { start: end, end: start, reverse, exclusiveStart: true, inclusiveEnd: true }
         : { start, end };
+      if (keysOnly) {
+        for (const key of db.getKeys({ ...bounds, snapshot: true })) {
+          yield { key, value: undefined, revision: 0 };
+          if (--left <= 0) return;
+        }
+        return;
+      }
       for (const { key, value, version } of db.getRange({ ...bounds, versions: true, snapshot: true })) {
         yield { key, value, revision: version! };
         if (--left <= 0) return;

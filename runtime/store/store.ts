@@ -20,6 +20,8 @@ export interface RangeOptions {
   /** Highest key first. */
   reverse?: boolean;
   limit?: number;
+  /** `value` is undefined: what lies there is not read. */
+  keysOnly?: boolean;
 }
 
 /** Reads see the newest state plus this transaction's own writes. Writes are applied together, or not at all. */
@@ -62,6 +64,8 @@ export interface Store {
    * `value` undefined means deleted. Returns the end of it.
    */
   watch(prefix: Key, listener: (key: Key, value: unknown | undefined) => void): () => void;
+  /** Why it refuses writes now: too little free space, or a failure that lasts until a restart. Undefined: it takes them. Cheap. */
+  whyRefused(): string | undefined;
   /** Flushes now what was patient. */
   hurry(): void;
   /** Bytes that the store's files take on disk. */

@@ -18,6 +18,7 @@ export interface Span {
   end: string;
   reverse: boolean;
   limit: number;
+  keysOnly: boolean;
 }
 
 /** What is on disk: the part of the store that commit-queue.ts asks. */

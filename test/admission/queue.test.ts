@@ -84,4 +84,28 @@ describe('queue', () => {
     expect(started).toEqual(['a1']);
     expect(queue.isFree('a', 10)).toBe(false);
   });
+
+  it('holds queued runs to the concurrentRuns that their agent has now', () => {
+    const { queue, started, run, leave } = recorder({ turns: 10, resident: 10 });
+    for (let at = 1; at <= 6; at++) queue.push(run('a', `a${at}`, 3));
+    queue.push(run('b', 'b1', 1));
+    queue.setConcurrentRuns('a', 1);
+    leave('a1');
+    leave('a2');
+    expect(started).toEqual(['a1', 'a2', 'a3', 'b1']);
+    leave('a3');
+    expect(started.slice(4)).toEqual(['a4']);
+    queue.setConcurrentRuns('a', 2);
+    expect(started.slice(4)).toEqual(['a4', 'a5']);
+    queue.setConcurrentRuns('nobody', 2);
+    expect(queue.lengthOf('nobody')).toBe(0);
+  });
+
+  it('starts nothing while paused, whatever the quota becomes', () => {
+    const { queue, started, run } = recorder({ turns: 10, resident: 10 });
+    for (const name of ['a1', 'a2']) queue.push(run('a', name, 1));
+    queue.pause();
+    queue.setConcurrentRuns('a', 5);
+    expect(started).toEqual(['a1']);
+  });
 });

@@ -36,6 +36,20 @@ test('an answer is kept for 24 hours, then the key is free, and the sweep leaves
   expect(await store.range({ prefix: [] })).toEqual([]);
 });
 
+test('a key that is used again while the sweep removes it stands for its new use', async () => {
+  const idempotency = createIdempotency({ store, clock });
+  const use = (value: string) => store.transaction((tx) => idempotency.remember(tx, scope, 'sha', value));
+  await use('old');
+  now += KEPT_MS;
+  const swept = idempotency.sweep();
+  const used = use('new');
+  await Promise.all([swept, used]);
+  expect(await store.transaction((tx) => idempotency.find(tx, scope, 'sha'))).toBe('new');
+  now += KEPT_MS;
+  expect(await idempotency.sweep()).toBe(1);
+  expect(await store.range({ prefix: [] })).toEqual([]);
+});
+
 test('work that a crash cut off is begun again, and told when it began', async () => {
   const before = createIdempotency({ store, clock });
   let started = () => {};

@@ -125,6 +125,11 @@ describe('what is refused before anything runs', () => {
       '400 validation_failed files.1.path',
     ],
     ['metadata that is no text', { ...run, metadata: { a: 1 } }, '400 validation_failed metadata.a'],
+    [
+      'metadata that no object can hold',
+      '{"language":"javascript","code":"1","metadata":{"__proto__":"x"}}',
+      '400 validation_failed metadata.__proto__',
+    ],
     ['an image for an isolate', { ...run, driver: 'isolate', image: 'debian' }, '400 validation_failed image'],
     ['an unknown agent', { ...run, agent: 'nobody' }, '404 not_found undefined'],
     ['code above its limit', { ...run, code: '1'.repeat(2049) }, '413 too_large code'],
@@ -195,6 +200,7 @@ describe('lists', () => {
     expect(second).toMatchObject({ items: [{ id: ids[3] }] });
     expect(second.nextCursor).toBeUndefined();
     expect((await listed('metadata.the%20job=b')).items.map((run: { id: string }) => run.id)).toEqual([ids[2]]);
+    expect((await listed('metadata.__proto__=x')).items).toEqual([]);
     expect((await listed('status=failed')).items).toEqual([]);
     expect((await listed('status=succeeded&metadata.the%20job=a')).items).toHaveLength(3);
   });
@@ -209,6 +215,7 @@ describe('lists', () => {
     'cursor=',
     'status=done',
     'owner=me',
+    '__proto__=x',
   ])('%s is refused with the name of the parameter', async (query) => {
     const { status, json } = await service.call('GET', `/v1/runs?${query}`);
     expect([status, json.errors[0].field]).toEqual([400, query.split('=')[0]]);

@@ -117,9 +117,17 @@ describe('kill -9 of the service', () => {
       const dataDir = join(folder, 'running');
       let server = await startServer(dataDir);
       await ask(server, 'POST', '/v1/agents', { id: 'one', quotas: { concurrentRuns: 1 } });
-      const submit = (code: string) => run(server, 'one', code, { prefer: 'respond-async' });
+      const submit = (code: string, more: object = {}) => run(server, 'one', code, { prefer: 'respond-async' }, more);
       const running = (await submit("console.log('on'); await new Promise(() => {})")).json.id;
       const queued = (await submit("'waited'")).json.id;
+      const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString('base64');
+      const files = [
+        { path: 'of/the request.txt', content: 'kept \u00e9' },
+        { path: 'bytes.bin', content: bytes, encoding: 'base64' },
+      ];
+      const readsFiles = `import { readFileSync } from 'node:fs';
+        [readFileSync('of/the request.txt', 'utf8'), readFileSync('bytes.bin', 'base64')];`;
+      const withFiles = (await submit(readsFiles, { files })).json.id;
       await expect.poll(async () => (await ask(server, 'GET', `/v1/runs/${running}`)).json.status).toBe('running');
       const workers = workerPids(server.pid);
       expect(workers.length).toBeGreaterThan(0);
@@ -133,6 +141,9 @@ describe('kill -9 of the service', () => {
       await expect
         .poll(async () => (await ask(server, 'GET', `/v1/runs/${queued}`)).json)
         .toMatchObject({ status: 'succeeded', result: 'waited' });
+      await expect
+        .poll(async () => (await ask(server, 'GET', `/v1/runs/${withFiles}`)).json)
+        .toMatchObject({ status: 'succeeded', result: ['kept \u00e9', bytes] });
       await killServer(server);
     },
   );

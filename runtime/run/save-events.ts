@@ -1,0 +1,36 @@
+/** Events of a run that goes on reach the disk now and then, so that a crash does not take them along. */
+import type { Log } from '../telemetry/log.ts';
+import type { LiveRun } from './live-run.ts';
+import type { RunStore } from './run-store.ts';
+
+const SAVE_EVENTS_EVERY_MS = 1000;
+
+/** Saves the events of a run that takes long, now and then. Returns the end of it, which answers how many are saved. */
+export function keepSavingEvents(
+  live: LiveRun,
+  { runStore, log }: { runStore: RunStore; log: Log },
+): () => Promise<number> {
+  let saved = 0;
+  let saving: Promise<void> | undefined;
+  async function save(): Promise<void> {
+    const events = live.events.events.slice(saved);
+    if (events.length === 0) return;
+    try {
+      await runStore.saveEvents(live.record.id, events);
+      saved += events.length;
+    } catch (error) {
+      log.warn({ runId: live.record.id, error }, 'events of a run could not be saved yet');
+    }
+  }
+  const timer = setInterval(() => {
+    // One at a time: a flush may take longer than the interval.
+    saving ??= save().finally(() => {
+      saving = undefined;
+    });
+  }, SAVE_EVENTS_EVERY_MS);
+  return async () => {
+    clearInterval(timer);
+    await saving;
+    return saved;
+  };
+}

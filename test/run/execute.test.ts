@@ -1,0 +1,144 @@
+/** The end of a run is recorded whatever the guest showed and however slow the disk is. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, test } from 'vitest';
+import { CordonError } from '../../runtime/errors.ts';
+import type { Store } from '../../runtime/store/store.ts';
+import { type Guest, openRunning } from './running.ts';
+
+const MiB = 1024 * 1024;
+
+test('displays are bounded by what they take in the record, whatever outputBytes is', { timeout: 60_000 }, async () => {
+  const { submit, runStore, guests, close } = await openRunning();
+  const id = await submit({ outputBytes: 64 * MiB });
+  await expect.poll(() => guests.length).toBe(1);
+  const { host, end } = guests[0] as Guest;
+  for (let n = 0; n < 12; n++) host.output({ type: 'display', mime: 'text/plain', data: '\u0001'.repeat(MiB) });
+  host.output({ type: 'display', mime: 'text/plain', data: 'small' });
+  end();
+  const record = await finished();
+  // Each of them takes six characters a byte: five fit into 32 Mi.
+  expect(record.displays?.map(({ data }) => data.length)).toEqual([MiB, MiB, MiB, MiB, MiB, 5]);
+  expect(record.stderr.match(/display of 1048576 characters dropped/g)).toHaveLength(7);
+  await close();
+
+  async function finished() {
+    await expect.poll(async () => (await runStore.get('default', id)).status, { timeout: 30_000 }).toBe('succeeded');
+    return runStore.get('default', id);
+  }
+});
+
+test('a record that cannot be written as one text is written without its output', async () => {
+  // As V8 does it above 512 Mi characters, without half a gigabyte.
+  const around = (store: Store): Store => ({
+    ...store,
+    transaction: (body, options) =>
+      store.transaction(
+        (tx) =>
+          body({
+            ...tx,
+            put(key, value) {
+              if (JSON.stringify(value).includes('beyond measure')) throw new RangeError('Invalid string length');
+              return tx.put(key, value);
+            },
+          }),
+        options,
+      ),
+  });
+  const { submit, runs, runStore, guests, logged, close } = await openRunning({ around });
+  const id = await submit();
+  await expect.poll(() => guests.length).toBe(1);
+  const { host, end } = guests[0] as Guest;
+  host.output({ type: 'stdout', text: 'beyond measure' });
+  end();
+  await expect.poll(async () => (await runStore.get('default', id)).status).toBe('succeeded');
+  expect(await runs.get('default', id)).toMatchObject({ stdout: '', stdoutTruncated: true, stderrTruncated: true });
+  expect((await runStore.get('default', id)).stderr).toContain('left out');
+  expect(logged).toContain('the end of a run could not be recorded; it is tried again');
+  await close();
+});
+
+test('no event is lost when a flush takes longer than the interval of saving', { timeout: 30_000 }, async () => {
+  let stallMs = 0;
+  const around = (store: Store): Store => ({
+    ...store,
+    async transaction(body, options) {
+      const done = await store.transaction(body, options);
+      await sleep(stallMs);
+      return done;
+    },
+  });
+  const { submit, runStore, guests, close } = await openRunning({ around });
+  const id = await submit();
+  await expect.poll(() => guests.length).toBe(1);
+  const { host, end } = guests[0] as Guest;
+  stallMs = 2300;
+  for (let n = 0; n < 70; n++) {
+    host.output({ type: 'stdout', text: `${n}\n` });
+    await sleep(100);
+  }
+  stallMs = 0;
+  end();
+  await expect.poll(async () => (await runStore.get('default', id)).status, { timeout: 10_000 }).toBe('succeeded');
+  const seqs = (await runStore.events(id)).map(({ seq }) => seq);
+  expect(seqs).toEqual(Array.from({ length: Math.max(...seqs) }, (_, at) => at + 1));
+  expect(seqs.length).toBeGreaterThan(70);
+  await close();
+});
+
+test('a queued run whose start cannot be written ends in its record, and is not run again', async () => {
+  let isFull = false;
+  const around = (store: Store): Store => ({
+    ...store,
+    transaction: (body, options) =>
+      store.transaction(
+        (tx) =>
+          body({
+            ...tx,
+            put(key, value) {
+              if (isFull && (value as { state?: string }).state === 'started')
+                throw new CordonError('storage_full', 'The disk is full');
+              return tx.put(key, value);
+            },
+          }),
+        options,
+      ),
+  });
+  const { submit, runStore, guests, close } = await openRunning({ turns: 1, around });
+  await submit();
+  const queued = await submit();
+  await expect.poll(() => guests.length).toBe(1);
+  isFull = true;
+  guests[0]?.end();
+  await expect
+    .poll(() => runStore.get('default', queued))
+    .toMatchObject({ status: 'interrupted', error: { name: 'StorageFull' } });
+  expect(await runStore.unfinished()).toEqual([]);
+  await close();
+});
+
+test('who waited for a run leaves nothing behind', { timeout: 60_000 }, async () => {
+  const { submit, runs, guests, close } = await openRunning();
+  const id = await submit();
+  const gc = (globalThis as { gc?: () => void }).gc ?? collector();
+  const wait = async (count: number) => {
+    for (let n = 0; n < count; n++) await runs.wait('default', id, 0);
+    gc();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = await wait(2000);
+  const after = await wait(10_000);
+  // They hang on the end of this run, and on nothing that lives longer.
+  expect(after - before).toBeGreaterThan(0);
+  guests[0]?.end();
+  await runs.wait('default', id, 1000);
+  gc();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(1024 * 1024);
+  await close();
+});
+
+function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+}
