@@ -1,5 +1,6 @@
 /** `/docs`: one page that reads /openapi.json and lays it out. Nothing is loaded from elsewhere. */
 import { createHash } from 'node:crypto';
+import { sketchScript } from './docs-sketch.ts';
 
 const style = `
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
@@ -8,14 +9,13 @@ h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; text-transform: capitalize; }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .4rem 0; }
 summary { cursor: pointer; padding: .5rem .8rem; } details > div { padding: 0 .8rem .8rem; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; }
-pre { background: var(--soft); padding: .6rem; overflow: auto; border-radius: 4px; }
+pre { background: var(--soft); padding: .6rem; overflow: auto; border-radius: 4px; white-space: pre-wrap; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); }
 .method { display: inline-block; min-width: 4.2rem; font-weight: 700; } .what { opacity: .75; margin-left: .8rem; }
 `;
 
 // Text goes in through textContent only: the document is data, not markup.
-const script = `
-const make = (tag, text, ...children) => {
+const script = `${sketchScript}const make = (tag, text, ...children) => {
   const node = document.createElement(tag);
   if (text) node.textContent = text;
   node.append(...children);
@@ -23,26 +23,17 @@ const make = (tag, text, ...children) => {
 };
 const table = (head, rows) => make('table', '', make('tr', '', ...head.map((text) => make('th', text))),
   ...rows.map((row) => make('tr', '', ...row.map((cell, i) => make('td', '', make(i ? 'span' : 'code', cell))))));
-const nameOf = (schema) => schema?.$ref ? schema.$ref.split('/').pop() : schema?.items ? nameOf(schema.items) + '[]' :
-  schema?.enum ? schema.enum.map((v) => JSON.stringify(v)).join(' | ') : [schema?.type ?? 'any'].flat().join(' | ');
-const sketch = (schema, all, depth = 0) => {
-  const known = schema?.$ref ? all[nameOf(schema)] : schema;
-  if (known?.allOf) return Object.assign({}, ...known.allOf.map((part) => sketch(part, all, depth)));
-  if (!known || depth > 4) return nameOf(schema);
-  if (known.properties) return Object.fromEntries(Object.entries(known.properties).map(([name, value]) =>
-    [name + ((known.required ?? []).includes(name) ? '' : '?'), sketch(value, all, depth + 1)]));
-  if (known.items) return [sketch(known.items, all, depth + 1)];
-  return nameOf(known);
-};
-const block = (schema, all) => make('pre', JSON.stringify(sketch(schema, all), null, 2));
+const block = (schema, all) => make('pre', noted(sketch(schema, all), notes(resolved(schema, all), all)));
 const json = (content) => Object.entries(content ?? {})[0] ?? [];
 const route = (method, path, operation, all) => {
   const body = make('div', '');
   if (operation.description) body.append(make('p', operation.description));
-  if (!operation.security?.length) body.append(make('p', 'Answers without a key.'));
   const parameters = operation.parameters ?? [];
-  if (parameters.length) body.append(make('h4', 'Parameters'), table(['name', 'in', 'type', ''], parameters.map((p) =>
-    [p.name + (p.required ? '' : '?'), p.in, nameOf(p.schema), p.description ?? p.schema?.description ?? ''])));
+  if (parameters.length) body.append(make('h4', 'Parameters'), table(['name', 'in', 'type', ''], parameters.map((p) => {
+    const known = resolved(p.schema, all);
+    const said = notes({ ...known, description: p.description ?? known.description }, all);
+    return [p.name + (p.required ? '' : '?'), p.in, sketch(p.schema, all), said];
+  })));
   const [type, content] = json(operation.requestBody?.content);
   if (type) body.append(make('h4', 'Body: ' + type), block(content.schema, all));
   body.append(make('h4', 'Answers'));

@@ -1,3 +1,4 @@
+import { constraintForms } from '../runtime/permission/grant.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { requireOwner } from './agents.ts';
 import { created, json, noContent } from './answer.ts';
@@ -12,12 +13,15 @@ const scalar = z.union([z.string().max(1024), z.number(), z.boolean()]);
 
 /** What one parameter must be. */
 export const constraint = z
-  .union([
-    z.strictObject({ equals: scalar }),
-    z.strictObject({ oneOf: z.array(scalar).min(1).max(200) }),
-    z.strictObject({ pattern: z.string().min(1).max(512) }),
-    z.strictObject({ absent: z.literal(true) }),
-  ])
+  .union(
+    [
+      z.strictObject({ equals: scalar }),
+      z.strictObject({ oneOf: z.array(scalar).min(1).max(200) }),
+      z.strictObject({ pattern: z.string().min(1).max(512) }),
+      z.strictObject({ absent: z.literal(true) }),
+    ],
+    constraintForms,
+  )
   .openapi('Constraint', {
     description:
       'What every value of the parameter must be; a call without the parameter is refused. `pattern`: a regular expression (RE2) that the whole value must match. `absent`: the parameter must not be given at all, with any value.',

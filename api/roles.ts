@@ -91,11 +91,18 @@ export type RouteName = keyof typeof access;
 /** Every role may do what the weaker ones may. */
 const rank = (role: Role) => -roles.indexOf(role);
 
+/** The role in words: nothing is stronger than an operator. */
+const orStronger = (needed: Role) => (needed === 'operator' ? needed : `${needed} or a stronger one`);
+
+/** What a key needs for a route, for its description in the OpenAPI document. */
+export const needs = (name: RouteName): string =>
+  access[name] === 'public' ? 'Needs no key.' : `Needs the role ${orStronger(access[name])}.`;
+
 /** Errors: CordonError `forbidden`, naming the role that is needed. */
 export function authorize(role: Role, needed: Role): void {
   if (rank(role) < rank(needed))
     throw new CordonError(
       'forbidden',
-      `This needs a key with the role ${needed} or a stronger one; this key is a ${role}'s.`,
+      `This needs a key with the role ${orStronger(needed)}; this key is ${/^[ao]/.test(role) ? 'an' : 'a'} ${role}'s.`,
     );
 }

@@ -3,7 +3,7 @@ import type { TraceContext } from '../runtime/runtime.ts';
 import type { Answer } from './answer.ts';
 import { problemSchema } from './fields.ts';
 import { z } from './http.ts';
-import type { RouteName } from './roles.ts';
+import { needs, type RouteName } from './roles.ts';
 
 type ParamNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParamNames<Rest>
@@ -86,7 +86,7 @@ export function openApiRoute(spec: RouteSpec<RouteName, never, never>, isPublic:
     operationId: operationId(method, path),
     tags: [spec.tag],
     summary: spec.summary,
-    ...(spec.description !== undefined && { description: spec.description }),
+    description: [spec.description, needs(spec.name)].filter((part) => part !== undefined).join(' '),
     security: isPublic ? [] : [{ bearer: [] }, { apiKey: [] }],
     request: {
       ...(names.length > 0 && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) }),

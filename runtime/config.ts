@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import {
   awsRegion,
   engineAddress,
+  folder,
+  folderToMake,
   httpAddress,
   integer,
   list,
@@ -14,6 +16,7 @@ import {
   secretsPrefix,
   setting,
   text,
+  wallList,
 } from './setting-values.ts';
 
 const cores = availableParallelism();
@@ -31,7 +34,7 @@ export const settings = {
   adminKey: optional(
     'CORDON_ADMIN_KEY',
     text,
-    'the first operator key; unset: made at first start and kept in admin-key in the data directory',
+    'the first operator key, kept in admin-key in the data directory; unset: made at first start',
     true,
   ),
   durability: setting(
@@ -43,10 +46,10 @@ export const settings = {
   requireWalls: setting(
     'CORDON_REQUIRE_WALLS',
     [] as string[],
-    list,
+    wallList,
     'walls without which no run starts: a list of names, or `all`',
   ),
-  jsPackages: optional('CORDON_JS_PACKAGES', text, 'folder with packages that guests may import'),
+  jsPackages: optional('CORDON_JS_PACKAGES', folder, 'folder with packages that guests may import'),
   logLevel: setting(
     'CORDON_LOG_LEVEL',
     'info' as 'debug' | 'info' | 'warn' | 'error' | 'silent',
@@ -104,7 +107,7 @@ export const settings = {
   ),
   pythonPackages: optional(
     'CORDON_PYTHON_PACKAGES',
-    text,
+    folderToMake,
     'folder with Python packages that guests may import, filled by `npm run python:add`',
   ),
   engine: setting(
@@ -278,8 +281,6 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     }
   }
   config.dataDir = resolve(config.dataDir as string);
-  for (const folder of ['jsPackages', 'pythonPackages'])
-    if (config[folder] !== undefined) config[folder] = resolve(config[folder] as string);
   return config as Config;
 }
 

@@ -1,4 +1,6 @@
 /** How the text of an environment variable becomes a setting: parsers that say what they take. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 export interface Setting<T> {
   env: string;
@@ -14,6 +16,46 @@ export const list = (value: string) =>
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+
+/** Names of walls of isolates and of containers; a test holds them against the drivers. */
+const walls = [
+  ...['isolate', 'permissions', 'jail', 'seccomp', 'user', 'ram', 'container', 'gvisor', 'user-namespace'],
+  ...['no-network', 'no-capabilities', 'no-new-privileges', 'read-only-root', 'unprivileged-user', 'cgroup'],
+  'sized-workspace',
+];
+
+/** A wall that does not exist would refuse every run, and nothing could say why it does not stand. */
+export function wallList(value: string): string[] {
+  const names = list(value);
+  const unknown = names.find((name) => name !== 'all' && !walls.includes(name));
+  if (unknown !== undefined) throw new Error(`names ${unknown}, which is no wall: there are all, ${walls.join(', ')}`);
+  return names;
+}
+
+/** A folder that is there; as an absolute path. */
+export function folder(value: string): string {
+  const path = resolve(value);
+  if (!isFolder(path)) throw new Error(`must be a folder: ${path} is none`);
+  return path;
+}
+
+/** The same, or one that a command will make. */
+export function folderToMake(value: string): string {
+  const path = resolve(value);
+  if (isFolder(path) === false) throw new Error(`must be a folder: ${path} is none`);
+  return path;
+}
+
+/** Undefined: there is nothing. */
+function isFolder(path: string): boolean | undefined {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new Error(`must be a folder: ${path} cannot be looked at (${code})`);
+  }
+}
 
 export function integer(minimum: number, maximum: number) {
   return (value: string) => {

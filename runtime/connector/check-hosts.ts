@@ -34,17 +34,17 @@ export function checkHosts(value: unknown, field = 'hosts'): string[] {
 /** Of a host without a fault. */
 export const originOf = (text: string): string => new URL(`https://${text}`).origin;
 
-/** Errors: CordonError `validation_failed`. */
-export function checkConnectTo(value: unknown): ConnectTo {
+/** `root` begins the names of fields. Errors: CordonError `validation_failed`. */
+export function checkConnectTo(value: unknown, root = 'connectTo.'): ConnectTo {
   const { address, port, caFile, ...rest } = checkObject(value, 'connectTo');
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw fieldError(`connectTo.${unknown.slice(0, 100)}`, 'is not known');
+  if (unknown !== undefined) throw fieldError(`${root}${unknown.slice(0, 100)}`, 'is not known');
   if (typeof address !== 'string' || isIP(address) === 0 || address.includes('%'))
-    throw fieldError('connectTo.address', 'must be an IP address');
+    throw fieldError(`${root}address`, 'must be an IP address');
   if (!Number.isInteger(port) || (port as number) < 1 || (port as number) > 65535)
-    throw fieldError('connectTo.port', 'must be a whole number from 1 to 65535');
+    throw fieldError(`${root}port`, 'must be a whole number from 1 to 65535');
   if (caFile === undefined) return { address, port: port as number };
   if (typeof caFile !== 'string' || !isAbsolute(caFile) || caFile.length > 4096 || caFile.includes('\0'))
-    throw fieldError('connectTo.caFile', 'must be the absolute path of a file');
+    throw fieldError(`${root}caFile`, 'must be the absolute path of a file');
   return { address, port: port as number, caFile };
 }

@@ -7,6 +7,7 @@ import type { JsonObject } from '../json.ts';
 import { type Page, type PageRequest, readPage } from '../store/page.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import type { Catalog } from './catalog-entry.ts';
+import { checkCaFile } from './check-ca-file.ts';
 import { type ConnectorDefinition, readConnector } from './check-connector.ts';
 import { checkConnectTo } from './check-hosts.ts';
 import type { CompiledConnector, Connector } from './connector.ts';
@@ -61,13 +62,16 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
   const documents = createOutlineQueue();
   const cache = createConnectorCache({ store, ...(mcp ? { mcp } : {}) });
 
-  const read = (
+  const read = async (
     tenant: string,
     input: ConnectorInput,
     by: ConnectorChangedBy,
     old?: ConnectorSummary,
   ): Promise<ConnectorDefinition> => {
-    if (input.connectTo !== undefined) mustBeOperator(by);
+    if (input.connectTo !== undefined) {
+      mustBeOperator(by);
+      await checkCaFile(checkConnectTo(input.connectTo), 'connectTo.caFile');
+    }
     const reached = old?.connectTo && { origins: old.origins, connectTo: old.connectTo };
     const sources = {
       ...{ catalog, fetchDocument, tenant, ...(mcp ? { mcp } : {}), ...(reached ? { reached } : {}) },
@@ -142,7 +146,7 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
 
     async replace(tenant, id, input, by) {
       const before = isSlug(id) ? await connectorRecords.summary(store, tenant, id) : undefined;
-      if (!before) throw notFound('This connector');
+      if (!before) throw notFound(isSlug(id) ? `Connector ${id}` : 'This connector');
       const definition = await read(tenant, { ...input, id }, by, before);
       return store.transaction((tx) => {
         const old = connectorRecords.read(tx, tenant, id);
@@ -182,7 +186,9 @@ export function createConnectors({ store, clock, audit, catalog, fetchDocument, 
 
     async setConnectTo(tenant, id, connectTo, by) {
       mustBeOperator(by);
-      const checked = connectTo === undefined ? undefined : checkConnectTo(connectTo);
+      // Here it is the body itself.
+      const checked = connectTo === undefined ? undefined : checkConnectTo(connectTo, '');
+      if (checked) await checkCaFile(checked, 'caFile');
       if (!isSlug(id)) throw notFound('This connector');
       return store.transaction((tx) => {
         const old = connectorRecords.read(tx, tenant, id);

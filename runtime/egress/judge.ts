@@ -47,6 +47,9 @@ export interface Refused {
 
 export type Judgement = { permitted: Permitted } | { refused: Refused };
 
+/** Connectors in the text of a refusal; the rest is counted. */
+const NAMED = 10;
+
 /** From what says least about the guest's mistake to what says most. */
 const telling: DenyReason[] = ['no_grant', 'draft', 'expired', 'max_calls', 'constraint'];
 
@@ -57,7 +60,7 @@ export function judge(
 ): Judgement {
   const { chosen, agent, url } = request;
   const serving = chosen === undefined ? connectors : connectors.filter(({ connector }) => connector.id === chosen);
-  if (serving.length === 0) return refused('no_connector', noConnector(request, connectors));
+  if (serving.length === 0) return refused('no_connector', noConnector(request, connectors, circumstances.policy));
 
   const found: Candidate[] = [];
   for (const compiled of serving) {
@@ -138,11 +141,22 @@ function mostTelling(decisions: { candidate: Candidate; decision: Decision }[]):
   });
 }
 
-function noConnector({ url, agent, chosen }: JudgedRequest, connectors: readonly CompiledConnector[]): string {
+function noConnector(
+  { url, agent, chosen }: JudgedRequest,
+  connectors: readonly CompiledConnector[],
+  { grants }: EffectivePolicy,
+): string {
   const ask = `an admin makes one with POST /v1/connectors, then POST /v1/agents/${agent}/grants names its operations`;
   if (chosen !== undefined && connectors.length > 0)
     return `the connector that cordon-connector names does not serve ${url.origin}`;
-  return `the egress policy of agent ${agent} allows no call to ${url.origin}: no connector serves it and no grant exists; ${ask}`;
+  const named = [...new Set(grants.map(({ connector }) => connector))];
+  const others = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
+  // One of these connectors may be gone: the audit looks, and this is the path of every call.
+  const granted =
+    named.length === 0
+      ? ''
+      : `. The grants of agent ${agent} in force are for ${named.slice(0, NAMED).join(', ')}${others}: GET /v1/agents/${agent}/preflight says whether one of these connectors is missing`;
+  return `the egress policy of agent ${agent} allows no call to ${url.origin}: no connector serves it; ${ask}${granted}`;
 }
 
 function refused(reason: DenyReason, message: string, known: Omit<Refused, 'error'> = {}): Judgement {

@@ -1,10 +1,10 @@
 /** What a grant may say. All errors: CordonError `validation_failed` with the field. */
 import { checkObject } from '../agent/checks.ts';
 import { isoTime } from '../clock.ts';
-import type { Connector } from '../connector/connector.ts';
+import { type Connector, effects, type Operation } from '../connector/connector.ts';
 import { CordonError, fieldError } from '../errors.ts';
 import { compilePattern } from './constraints.ts';
-import type { Constraint, Grant } from './grant.ts';
+import { type Constraint, constraintForms, type Grant } from './grant.ts';
 import { atOnce } from './in-steps.ts';
 import { isWildcard, MAXIMUM_STARS, matchesOperation, parsePattern } from './operation-pattern.ts';
 
@@ -93,11 +93,22 @@ function* checkOperations(patterns: readonly string[], { id, operations }: Conne
     const candidates = isWildcard(text) ? operations : (byName.get(pattern.name) ?? []);
     if (candidates.some((operation) => matchesOperation(pattern, operation))) continue;
     const field = `operations.${index}`;
-    if (isWildcard(text)) throw fieldError(field, `no operation of ${id} matches ${text}`);
+    const hint = misspeltEffect(text, operations);
+    if (isWildcard(text)) throw fieldError(field, `no operation of ${id} matches ${text}${hint}`);
     const [named] = byName.get(text) ?? candidates;
-    if (named === undefined) throw fieldError(field, `${id} has no operation ${pattern.name}`);
+    if (named === undefined) throw fieldError(field, `${id} has no operation ${pattern.name}${hint}`);
     throw fieldError(field, `${named.name} of ${id} is ${named.effect}: write ${named.name}:${named.effect}`);
   }
+}
+
+/** What follows the last colon, where only what is before it names an operation. */
+function misspeltEffect(text: string, operations: readonly Operation[]): string {
+  const colon = text.lastIndexOf(':');
+  if (colon < 1) return '';
+  const [before, after] = [parsePattern(text.slice(0, colon)), text.slice(colon + 1)];
+  if (effects.some((effect) => effect === after)) return '';
+  if (!operations.some((operation) => matchesOperation(before, operation))) return '';
+  return `: ${after} is no effect; there are ${effects.join(', ')}`;
 }
 
 function checkConstraints(value: unknown): Record<string, Constraint> {
@@ -113,11 +124,10 @@ function checkConstraints(value: unknown): Record<string, Constraint> {
   );
 }
 
-const oneKind = 'must have exactly one of equals, oneOf, pattern and absent';
-
 function checkConstraint(value: unknown, field: string): Constraint {
-  const [[kind, wanted] = [], ...others] = Object.entries(checkObject(value, field));
-  if (others.length > 0) throw fieldError(field, oneKind);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fieldError(field, constraintForms);
+  const [[kind, wanted] = [], ...others] = Object.entries(value);
+  if (others.length > 0) throw fieldError(field, constraintForms);
   if (kind === 'equals') return { equals: checkScalar(wanted, `${field}.equals`) };
   if (kind === 'oneOf') {
     if (!Array.isArray(wanted) || wanted.length < 1 || wanted.length > grantBounds.values)
@@ -128,7 +138,7 @@ function checkConstraint(value: unknown, field: string): Constraint {
     if (wanted !== true) throw fieldError(`${field}.absent`, 'must be true');
     return { absent: true };
   }
-  if (kind !== 'pattern') throw fieldError(field, oneKind);
+  if (kind !== 'pattern') throw fieldError(field, constraintForms);
   if (typeof wanted !== 'string' || wanted === '') throw fieldError(`${field}.pattern`, 'must be text');
   try {
     compilePattern(wanted);

@@ -14,6 +14,10 @@ export type Constraint =
   /** It must not be given at all, with any value. */
   | { absent: true };
 
+/** What is said of one that is none of them. */
+export const constraintForms =
+  'must be one of {"equals": VALUE}, {"oneOf": [VALUE, ...]}, {"pattern": "RE2"} and {"absent": true}';
+
 /** In whose name calls are made: with the agent's own credential, or with that of the user who asked for the run. */
 export type InWhoseName = 'agent' | 'user';
 

@@ -130,7 +130,7 @@ export function createGrants({ store, clock, audit, connector }: GrantsDeps): Gr
 
 function requireGrant(tx: Transaction, owner: Owner, id: string): StoredGrant {
   const found = isGrantId(id) ? readGrant(tx, owner, id) : undefined;
-  if (!found) throw notFound('This grant');
+  if (!found) throw notFound(isGrantId(id) ? `Grant ${id}` : 'This grant');
   return found;
 }
 

@@ -105,8 +105,8 @@ async function readInside(folder: string, file: string): Promise<Uint8Array | un
   return readFile(real);
 }
 
-const noPackages = (specifier: string) =>
-  `Cannot find package '${specifier}'. There are cordon, node:fs, node:fs/promises, node:path, node:buffer, node:util, node:events, relative files, and what the operator placed in CORDON_JS_PACKAGES.`;
+/** What there is instead, the guest's own side adds: it has the list. */
+const noPackages = (specifier: string) => `Cannot find package '${specifier}'`;
 
 const notFound = (message: string): HostReply => ({
   ok: false,

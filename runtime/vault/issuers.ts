@@ -59,7 +59,7 @@ export function createIssuers({ store, clock, audit, fetchDocument }: IssuersDep
 
   async function recordOf(tenant: string, id: string): Promise<IssuerRecord> {
     const found = isSlug(id) ? await store.get<IssuerRecord>(recordKey(tenant, id)) : undefined;
-    if (!found) throw notFound('This issuer');
+    if (!found) throw notFound(isSlug(id) ? `Issuer ${id}` : 'This issuer');
     return found.value;
   }
 
@@ -130,7 +130,7 @@ export function createIssuers({ store, clock, audit, fetchDocument }: IssuersDep
       await store.transaction(
         (tx) => {
           const found = tx.get<IssuerRecord>(recordKey(tenant, id));
-          if (!found) throw notFound('This issuer');
+          if (!found) throw notFound(`Issuer ${id}`);
           tx.delete(recordKey(tenant, id));
           tx.delete(nameKey(tenant, found.value.issuer));
           tell(tx, tenant, by, 'delete', id, found.value.issuer);

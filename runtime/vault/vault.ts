@@ -10,7 +10,7 @@ import type { Owner } from '../sandbox/driver.ts';
 import type { Page } from '../store/page.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
-import { type Backends, SourceError, type SourceSecret } from './backends/backend.ts';
+import { type Backends, SourceError, type SourceSecret, settingOf } from './backends/backend.ts';
 import type { Credential, CredentialLease, Holder, LeaseRequest } from './credential.ts';
 import { checkHolder, checkRotation, checkSource } from './credential-input.ts';
 import {
@@ -113,7 +113,7 @@ export function createVault(deps: VaultDeps): Vault {
 
   async function recordOf(tenant: string, id: string): Promise<CredentialRecord> {
     const found = isSlug(id) ? await store.get<CredentialRecord>(recordKey(tenant, id)) : undefined;
-    if (!found) throw notFound('This credential');
+    if (!found) throw notFound(isSlug(id) ? `Credential ${id}` : 'This credential');
     return found.value;
   }
 
@@ -138,7 +138,10 @@ export function createVault(deps: VaultDeps): Vault {
   /** What the source has, checked. Errors: `validation_failed` on `source`. */
   async function readSource(tenant: string, source: OutsideSource, auth: Connector['auth']): Promise<SourceSecret> {
     if (deps.backends[source.kind] === undefined)
-      throw fieldError('source.kind', `${source.kind} is not set up in this installation`);
+      throw fieldError(
+        'source.kind',
+        `${source.kind} is not set up in this installation: an operator sets ${settingOf[source.kind]}`,
+      );
     try {
       const found = await reader.fetch(tenant, source);
       checkSecret(auth, found.fields, 'source');
@@ -198,7 +201,7 @@ export function createVault(deps: VaultDeps): Vault {
       const checked = checkSecret(known.auth, secret);
       return store.transaction((tx) => {
         const current = readRecord(tx, tenant, id);
-        if (!current) throw notFound('This credential');
+        if (!current) throw notFound(`Credential ${id}`);
         const now = clock.now();
         const version = current.version + 1;
         const record: CredentialRecord = { ...current, version, rotatedMs: now, audience: secretAudience(known) };
@@ -225,7 +228,7 @@ export function createVault(deps: VaultDeps): Vault {
       await store.transaction(
         (tx) => {
           const record = readRecord(tx, tenant, id);
-          if (!record) throw notFound('This credential');
+          if (!record) throw notFound(`Credential ${id}`);
           deleteRecord(tx, tenant, id, record);
           tell(tx, tenant, by, 'delete', id, record);
         },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { access } from '../../api/roles.ts';
+import { access, authorize } from '../../api/roles.ts';
 import { roles } from '../../runtime/agent/roles.ts';
 import { type Service, startService } from './service.ts';
 
@@ -34,6 +34,15 @@ test('the OpenAPI document and the table of roles have the same routes', async (
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(documented.sort()).toEqual([...routes].sort());
+});
+
+test('a key that is too weak is told the role that is needed, and whose it is', () => {
+  expect(() => authorize('admin', 'operator')).toThrow(
+    "This needs a key with the role operator; this key is an admin's.",
+  );
+  expect(() => authorize('viewer', 'admin')).toThrow(
+    "This needs a key with the role admin or a stronger one; this key is a viewer's.",
+  );
 });
 
 describe.each(routes)('%s', (route) => {

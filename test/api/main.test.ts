@@ -82,6 +82,9 @@ test.each([
   ['a word that is not known', { CORDON_DURABILITY: 'maybe' }, /CORDON_DURABILITY/],
   ['a key that is too short', { CORDON_ADMIN_KEY: 'short' }, /CORDON_ADMIN_KEY/],
   ['an address that is not of this machine', { CORDON_HOST: '192.0.2.1' }, /CORDON_HOST/],
+  ['a wall that does not exist', { CORDON_REQUIRE_WALLS: 'jail,jial' }, /CORDON_REQUIRE_WALLS names jial.*jail/],
+  ['a folder of packages that is not there', { CORDON_JS_PACKAGES: '/nope' }, /CORDON_JS_PACKAGES .*\/nope/],
+  ['a folder of packages that is a file', { CORDON_PYTHON_PACKAGES: '/etc/hosts' }, /CORDON_PYTHON_PACKAGES .*hosts/],
   ['a data directory that cannot be one', { CORDON_DATA: '/dev/null/x' }, /./],
 ])(
   '%s is one clear line and exit code 1',

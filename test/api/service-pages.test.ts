@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { access } from '../../api/roles.ts';
 import { type Service, startService } from './service.ts';
 
 let service: Service;
@@ -49,6 +50,24 @@ describe('openapi.json', () => {
       expect(json.components.schemas).toHaveProperty(String(name));
   });
 
+  test('says of each operation which role it needs', async () => {
+    const { paths } = (await service.call('GET', '/openapi.json', { key: null })).json;
+    for (const [route, role] of Object.entries(access)) {
+      const [method = '', path = ''] = route.split(' ');
+      const said: string = paths[path][method.toLowerCase()].description ?? '';
+      const needs =
+        role === 'public'
+          ? 'Needs no key.'
+          : role === 'operator'
+            ? 'Needs the role operator.'
+            : `Needs the role ${role} or a stronger one.`;
+      expect([route, said.endsWith(needs)]).toEqual([route, true]);
+    }
+    expect(paths['/v1/connectors'].post.description).toMatch(
+      /^From exactly one of .* grants do\. Needs the role admin/,
+    );
+  });
+
   test('names the bounds of limits and the strictness of bodies', async () => {
     const { components } = (await service.call('GET', '/openapi.json', { key: null })).json;
     const run = components.schemas.RunRequest;
@@ -69,6 +88,46 @@ test('the docs page loads nothing from elsewhere and its policy admits exactly i
     const inner = new RegExp(`<${tag}[^>]*>([\\s\\S]*?)</${tag}>`).exec(text)?.[1] ?? '';
     expect(policy).toContain(`${tag}-src 'sha256-${createHash('sha256').update(inner).digest('base64')}'`);
   }
+});
+
+describe('the docs page shows a body', () => {
+  /** What the page's own script makes of a schema of the document. */
+  async function shown(name: string): Promise<string> {
+    const { text } = await service.call('GET', '/docs', { key: null });
+    const { components } = (await service.call('GET', '/openapi.json', { key: null })).json;
+    const script = /<script[^>]*>([\s\S]*?)<\/script>/.exec(text)?.[1] ?? '';
+    const functions = script.slice(0, script.indexOf("fetch('openapi.json')"));
+    const page = { createElement: () => ({ textContent: '', append() {} }) };
+    const block = new Function('document', `${functions}; return block;`)(page);
+    return block({ $ref: `#/components/schemas/${name}` }, components.schemas).textContent;
+  }
+
+  test('with each of the forms that a field can have', async () => {
+    const connector = await shown('ConnectorInput');
+    expect(connector).not.toMatch(/^ *"?\d+"?\??: /m);
+    expect(connector).toContain('auth?: one of  // May be absent where the source says it');
+    expect(connector).toMatch(/^ +\| \{ type: "bearer" \}$/m);
+    expect(connector).toMatch(/\| \{ type: "header", name: string, prefix\?: string \}/);
+    expect(connector).toMatch(/connectTo\?: \{.*\/\/ Needs a key of an operator/);
+    expect(connector).toContain('effects?: { [name]: "read" | "write" | "delete" | "send" }');
+  });
+
+  test('with descriptions, defaults and bounds', async () => {
+    const run = await shown('RunRequest');
+    expect(run).toMatch(/wallMs\?: integer {2}\/\/ time from startedAt to the end; default 900000 ms; 1 to 86400000$/m);
+    expect(run).toMatch(/agent\?: string {2}\/\/ default "default"; matches \^\[a-z0-9\]/);
+    const grant = await shown('GrantInput');
+    expect(grant).toMatch(
+      /operations: \[string\] {2}\/\/ Names of operations.*; 1 to 200 items; each 1 to 200 characters/,
+    );
+    expect(grant).toMatch(/\| \{\n +pattern: string {2}\/\/ 1 to 512 characters\n +\}$/m);
+  });
+
+  test('whatever the schema, without a word that is none', async () => {
+    const { components } = (await service.call('GET', '/openapi.json', { key: null })).json;
+    for (const name of Object.keys(components.schemas))
+      expect([name, (await shown(name)).match(/undefined|\[object|"\d+":/)]).toEqual([name, null]);
+  });
 });
 
 describe('any request', () => {

@@ -1,5 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Service, startService } from '../api/service.ts';
+import { createAuthority } from '../egress/certificates.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'cordon-connectors-'));
 
 let service: Service;
 let admin: string;
@@ -9,7 +15,10 @@ beforeAll(async () => {
   admin = await service.key('admin');
   viewer = await service.key('viewer');
 }, 120_000);
-afterAll(() => service.close());
+afterAll(async () => {
+  await service.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const body = (id: string, more: object = {}) => ({
   id,
@@ -60,7 +69,8 @@ test('a document at a private address is not fetched', async () => {
 }, 30_000);
 
 test("where an internal service is reached is an operator's to say and to see", async () => {
-  const connectTo = { address: '10.1.2.3', port: 8443, caFile: '/etc/internal.pem' };
+  const connectTo = { address: '10.1.2.3', port: 8443, caFile: join(folder, 'internal.pem') };
+  writeFileSync(connectTo.caFile, createAuthority().certPem);
   const route = '/v1/tenants/default/connectors/inside/connect-to';
   expect(
     (await service.call('POST', '/v1/connectors', { key: admin, body: body('inside', { connectTo }) })).status,
@@ -72,8 +82,16 @@ test("where an internal service is reached is an operator's to say and to see", 
   );
   expect((await service.call('PUT', route, { body: { ...connectTo, port: 0 } })).json).toMatchObject({
     status: 400,
-    errors: [{ field: 'connectTo.port' }],
+    errors: [{ field: 'port' }],
   });
+  for (const [name, content] of [['missing.pem'], ['key.pem', 'no certificate']] as const) {
+    const caFile = join(folder, name);
+    if (content !== undefined) writeFileSync(caFile, content);
+    const wrong = { ...connectTo, caFile };
+    expect((await service.call('PUT', route, { body: wrong })).json.errors).toMatchObject([{ field: 'caFile' }]);
+    const made = await service.call('POST', '/v1/connectors', { body: body('other', { connectTo: wrong }) });
+    expect(made.json.errors).toMatchObject([{ field: 'connectTo.caFile' }]);
+  }
   expect((await service.call('PUT', route, { body: connectTo })).json).toMatchObject({ connectTo });
   expect((await service.call('GET', '/v1/connectors/inside')).json).toMatchObject({ connectTo });
   for (const path of ['/v1/connectors/inside', '/v1/connectors']) {

@@ -1,5 +1,6 @@
 /** docs/API.md against the product. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { access } from '../../api/roles.ts';
 import { errorCodes } from '../../runtime/errors.ts';
 import { runStatuses } from '../../runtime/run/record.ts';
 import { eventsOf, type Service, startService } from '../api/service.ts';
@@ -12,6 +13,39 @@ test('the table of errors is the one of the code', () => {
   const rows = readTable(document, ['code', 'status', 'title']);
   const shown = rows.map((row) => [name(row.code), { status: Number(row.status), title: row.title }]);
   expect(shown).toEqual(Object.entries(errorCodes));
+});
+
+test('the table of roles is the one of the code', () => {
+  const rows = readTable(document, ['routes', 'to read', 'to change']);
+  const resources = rows.flatMap((row) => codeSpans(row.routes ?? ''));
+  const roleOf = (wanted: string[], reads: boolean) => {
+    const needed = Object.entries(access).filter(([route, role]) => {
+      // A route belongs to the last part of its path that the table has.
+      const resource = route.split('/').findLast((part) => resources.includes(part));
+      expect([route, role === 'public' || resource !== undefined]).toEqual([route, true]);
+      return resource !== undefined && wanted.includes(resource) && route.startsWith('GET ') === reads;
+    });
+    return [...new Set(needed.map(([, role]) => role))].join();
+  };
+  for (const row of rows) {
+    const wanted = codeSpans(row.routes ?? '');
+    expect([row.routes, row['to read'], row['to change']]).toEqual([
+      row.routes,
+      roleOf(wanted, true),
+      roleOf(wanted, false),
+    ]);
+  }
+  expect(new Set(resources).size).toBe(resources.length);
+});
+
+test('the modules of Node.js are those that the message of a failed import lists', () => {
+  const line = document.split('\n').find((text) => text.startsWith('- `node:fs`')) ?? '';
+  // The file runs in isolates only: its list is read, not imported.
+  const source = readDocument('runtime/sandbox/isolate/guest/modules/builtins.js');
+  const listed = /export const listed =\s*'([^']+)'/.exec(source)?.[1] ?? '';
+  const modules = (text: string) => text.match(/node:[\w/]+/g);
+  expect(modules(line)).toEqual(modules(listed));
+  expect(modules(listed)?.length).toBeGreaterThan(10);
 });
 
 test('each status of a run is explained', () => {

@@ -49,9 +49,11 @@ test.each(entries)('%s: what is taken', (name, { env }) => {
     const [minimum, maximum] = [Number(range[1]), Number(range[2])];
     expect([minimum, maximum].map((number) => taken(String(number)))).toEqual([minimum, maximum]);
     for (const wrong of [minimum - 1, maximum + 1, 1.5, 'x']) expect(taken(String(wrong))).toBe('refused');
-  } else if (env === 'CORDON_REQUIRE_WALLS')
+  } else if (env === 'CORDON_REQUIRE_WALLS') {
     expect(codeSpans(values)).toEqual(['all', ...wallNames, ...containerWallNames]);
-  else if (codeSpans(values).length > 0) {
+    expect(taken(codeSpans(values).join(', '))).toEqual(codeSpans(values));
+    expect(taken('jail,other')).toBe('refused');
+  } else if (codeSpans(values).length > 0) {
     for (const choice of codeSpans(values)) expect(taken(choice)).toBe(choice);
     expect(taken('other')).toBe('refused');
   } else expect(['text', 'path', 'address']).toContain(values);

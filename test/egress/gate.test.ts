@@ -50,6 +50,17 @@ test('a fault of its own is logged with its cause, and the guest learns nothing 
   expect(logged).toEqual([{ runId: 'run_1', error: cause }]);
 });
 
+test('a call to a host without a connector is told what is known, and nothing of grants that were not looked at', async () => {
+  const open = gateWith({ connectors: { forOrigin: async () => [] } });
+  const refused = await open('t')
+    .request({ ...call, url: 'https://gone.example.com/x' }, { redirect: 'manual' })
+    .catch((error) => error);
+  expect(refused.reason).toBe('no_connector');
+  expect(refused.message).toContain('to https://gone.example.com: no connector serves it');
+  expect(refused.message).not.toContain('no grant exists');
+  expect(refused.message).toContain('The grants of agent a in force are for c: GET /v1/agents/a/preflight');
+});
+
 test('what the service or the grant refuses is no fault, and is not logged', async () => {
   const logged: unknown[] = [];
   const open = gateWith({ log: { error: (fields: object) => void logged.push(fields) } });

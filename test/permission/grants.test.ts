@@ -96,6 +96,34 @@ describe('a grant', () => {
     expect((await permissions.listGrants(owner, { limit: 10 })).items).toEqual([]);
   });
 
+  test.each<[string, object, string]>([
+    [
+      'a misspelt effect',
+      { operations: ['files.*:reads'] },
+      ': reads is no effect; there are read, write, delete, send',
+    ],
+    [
+      'a star that names nothing',
+      { operations: ['nothing.*'] },
+      'operations.0: no operation of slack matches nothing.*',
+    ],
+    [
+      'a constraint of no kind',
+      { constraints: { a: { is: 1 } } },
+      'constraints.a: must be one of {"equals": VALUE}, {',
+    ],
+    ['a bare value', { constraints: { a: 'C1' } }, 'constraints.a: must be one of {"equals": VALUE}, {"oneOf": [VALUE'],
+  ])('with %s is refused with what would be right', async (_, change, said) => {
+    const { permissions } = await setUp();
+    await expect(permissions.createGrant(owner, input(change), by)).rejects.toThrow(said);
+  });
+
+  test('that is not there is named', async () => {
+    const { permissions } = await setUp();
+    await expect(permissions.getGrant(owner, 'grt_0')).rejects.toThrow('Grant grt_0 does not exist');
+    await expect(permissions.getGrant(owner, '../x')).rejects.toThrow('This grant does not exist');
+  });
+
   test('is refused when it is large as a whole', async () => {
     const { permissions } = await setUp();
     const oneOf = Array.from({ length: 200 }, (_, i) => `${i}`.padEnd(1000, 'x'));

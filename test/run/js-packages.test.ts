@@ -200,11 +200,12 @@ describe('what is missing or broken', () => {
     expect(await packages.load(args)).toMatchObject({ ok: false, error: { code: MISSING } });
   });
 
-  test('without a folder, or with one that does not exist, nothing is found and the answer says what there is', async () => {
+  test('without a folder, or with one that does not exist, nothing is found and the answer says that alone', async () => {
     expect(await load('plain', createJsPackages(join(base, 'none')))).toBe(MISSING);
     const reply = await createJsPackages(undefined).load({ specifier: 'plain' });
     expect(reply).toMatchObject({ ok: false, error: { code: MISSING } });
-    expect(reply.ok || reply.error.message).toMatch(/^Cannot find package 'plain'\..*CORDON_JS_PACKAGES/);
+    // What there is says the guest's own side, which knows it.
+    expect(reply.ok || reply.error.message).toBe("Cannot find package 'plain'");
   });
 
   test('the path of an error never names the folder on this machine', async () => {

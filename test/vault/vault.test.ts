@@ -67,11 +67,24 @@ describe('a credential', () => {
       vault.get('default', '../../x'),
       vault.get('default', 'x'.repeat(5000)),
     ])
-      expect(await errorOf(refused)).toMatchObject({ code: 'not_found', message: 'This credential does not exist' });
+      expect(await errorOf(refused)).toMatchObject({ code: 'not_found' });
+    await expect(vault.get('acme', id)).rejects.toThrow(`Credential ${id} does not exist`);
+    await expect(vault.get('default', '../../x')).rejects.toThrow('This credential does not exist');
     expect((await vault.list('acme', page)).items).toEqual([]);
     await expect(vault.lease({ tenant: 'acme', agent: 'reporter', connector: 'slack' })).rejects.toMatchObject({
       reason: 'credential_missing',
     });
+  });
+
+  test('from a source that is not set up is refused with the setting that is missing', async () => {
+    const { vault } = await openVault();
+    for (const [source, setting] of [
+      [{ kind: 'hashicorp', path: 'slack' }, 'CORDON_VAULT_ADDR'],
+      [{ kind: 'aws_secrets_manager', path: 'slack' }, 'CORDON_AWS_REGION'],
+    ] as const)
+      await expect(vault.create('default', { connector: 'slack', agent: 'reporter', source }, by)).rejects.toThrow(
+        `${source.kind} is not set up in this installation: an operator sets ${setting}`,
+      );
   });
 
   test('is refused when it says too little, too much, or names what is not there', async () => {

@@ -20,6 +20,12 @@ export type Backends = {
   [Kind in Exclude<SecretSource['kind'], 'embedded'>]?: SecretBackend<Extract<SecretSource, { kind: Kind }>>;
 };
 
+/** The setting without which a backend is absent. */
+export const settingOf: Record<keyof Backends, string> = {
+  hashicorp: 'CORDON_VAULT_ADDR',
+  aws_secrets_manager: 'CORDON_AWS_REGION',
+};
+
 /** A source that has no such secret, or could not be asked. `message` is for admins and logs: no secret, no token. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
