@@ -4,7 +4,7 @@ import { notFound } from '../runtime/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Owner } from '../runtime/sandbox/driver.ts';
 import { created, json, noContent } from './answer.ts';
-import { displayName, limits, metadata, page, pageQuery, quotas, slug, timestamp } from './fields.ts';
+import { displayName, limits, metadata, metadataPatch, page, pageQuery, quotas, slug, timestamp } from './fields.ts';
 import { z } from './http.ts';
 import { createNamed, createOnce, idempotencyHeaders } from './idempotency.ts';
 import type { AddRoute } from './route.ts';
@@ -48,17 +48,24 @@ const agentPatch = z
     name: displayName.nullable().optional(),
     limits: limits.patch.nullable().optional(),
     quotas: quotas.patch.nullable().optional(),
-    metadata: z.record(z.string().min(1).max(64), z.string().max(512).nullable()).nullable().optional(),
+    metadata: metadataPatch.optional(),
     driver: z.enum(driverKinds).nullable().optional(),
     image: z.string().min(1).max(255).nullable().optional(),
     runtime: z.enum(containerRuntimes).nullable().optional(),
   })
   .openapi('AgentPatch');
 
-/** The agent, for routes of its files and memory. Errors: `not_found`, also for ids that no agent can have. */
-export async function requireAgent(runtime: Pick<Runtime, 'agents'>, tenant: string, id: string): Promise<Agent> {
+function ownerOf(tenant: string, id: string): Owner {
   if (!slug.safeParse(id).success) throw notFound('the agent');
-  return runtime.agents.get({ tenant, agent: id });
+  return { tenant, agent: id };
+}
+
+/**
+ * The agent, for routes of its files and memory.
+ * Errors: `not_found`, also for ids that no agent can have; `conflict` while it is being deleted.
+ */
+export async function requireAgent(runtime: Pick<Runtime, 'agents'>, tenant: string, id: string): Promise<Agent> {
+  return runtime.agents.getStaying(ownerOf(tenant, id));
 }
 
 /** Whose grants, files and calls these are. Errors: as `requireAgent`. */
@@ -120,7 +127,7 @@ export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
       summary: 'One agent',
       responses: { 200: { description: 'The agent', schema: agent } },
     },
-    async ({ tenant, params }) => json(await shown(await requireAgent(runtime, tenant, params.id))),
+    async ({ tenant, params }) => json(await shown(await agents.get(ownerOf(tenant, params.id)))),
   );
 
   add(
@@ -133,8 +140,7 @@ export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
       responses: { 200: { description: 'As it is now', schema: agent } },
     },
     async ({ tenant, params, body }) => {
-      await requireAgent(runtime, tenant, params.id);
-      return json(await shown(await agents.patch({ tenant, agent: params.id }, body)));
+      return json(await shown(await agents.patch(ownerOf(tenant, params.id), body)));
     },
   );
 
@@ -146,8 +152,7 @@ export function addAgentRoutes(add: AddRoute, runtime: Runtime): void {
       responses: { 204: { description: 'It is gone' } },
     },
     async ({ tenant, params }) => {
-      await requireAgent(runtime, tenant, params.id);
-      await runtime.deleteAgent({ tenant, agent: params.id });
+      await runtime.deleteAgent(ownerOf(tenant, params.id));
       return noContent();
     },
   );

@@ -68,13 +68,15 @@ async function main(): Promise<void> {
     );
   };
   async function drain(): Promise<void> {
+    // Until the last run has ended, whoever waits for one can ask for it, and a balancer hears that this service goes.
+    await runtime.drain();
     const closed = new Promise((resolve) => server.close(resolve));
-    await runtime.close();
     // Connections that were busy when listening ended are kept alive by their clients: each goes when it is idle.
     const idle = setInterval(() => server.closeIdleConnections(), 20);
     await Promise.race([closed, sleep(LAST_ANSWERS_MS)]);
     clearInterval(idle);
     server.closeAllConnections();
+    await runtime.close();
     await telemetry.shutdown();
     log.info({}, 'ended');
   }

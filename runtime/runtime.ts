@@ -3,13 +3,15 @@ import { createQueue } from './admission/queue.ts';
 import { createRate } from './admission/rate.ts';
 import { type Agents, createAgents } from './agent/agents.ts';
 import { createKeys, type Keys } from './agent/keys.ts';
+import { createLeaving } from './agent/leaving.ts';
 import { createTenants, type Tenants } from './agent/tenants.ts';
 import { systemClock } from './clock.ts';
 import { type Config, readVersion } from './config.ts';
 import { CordonError } from './errors.ts';
 import { createMemory, type Memory } from './memory/memory.ts';
 import { createOutbound, type Outbound } from './outbound.ts';
-import { createRemoval } from './removal.ts';
+import { createRemoval, type Removal, usedUntilRemoved } from './removal.ts';
+import { drainRuns } from './run/drain.ts';
 import { createFileLocks } from './run/file-locks.ts';
 import { createIdempotency, type Idempotency } from './run/idempotency.ts';
 import { createJsPackages } from './run/js-packages.ts';
@@ -60,14 +62,14 @@ export interface Runtime
   keys: Keys;
   agents: Agents;
   /** Cancels the agent's runs, ends its workers, then removes its runs' claim on it, its files and memory. */
-  deleteAgent(owner: Owner): Promise<void>;
-  /** Removes the tenant's agents, runs and keys. Errors: conflict for `default`. */
-  deleteTenant(tenant: string): Promise<void>;
+  deleteAgent: Removal['deleteAgent'];
+  /** Removes the tenant's keys, agents and runs. */
+  deleteTenant: Removal['deleteTenant'];
   runs: Runs;
   memory: Memory;
   /** `Idempotency-Key`s of routes other than runs. */
   idempotency: Idempotency;
-  /** Errors: not_found when the agent does not exist. */
+  /** Errors: not_found when the agent does not exist, conflict while it is being deleted. */
   workspace(owner: Owner): Promise<Workspace>;
   drivers(): DriverReport[];
   /** Names of images that callers may use. */
@@ -75,7 +77,9 @@ export interface Runtime
   readiness(): Readiness;
   /** Prometheus text. */
   metrics(): Promise<string>;
-  /** Stops admitting, waits up to `config.drainMs` for running runs, ends the rest as `interrupted`, closes everything. */
+  /** Stops admitting, waits up to `config.drainMs` for running runs, ends the rest as `interrupted`. All else goes on. */
+  drain(): Promise<void>;
+  /** Drains, then closes everything. */
   close(): Promise<void>;
 }
 
@@ -111,10 +115,11 @@ export async function createRuntime(
   });
   startingDrivers.catch(() => {});
   const store = await openStore({ dir: dataDir.storeDir, durability, minimumFreeBytes });
-  const tenants = createTenants({ store, clock });
+  const leaving = createLeaving();
+  const tenants = createTenants({ store, clock, leaving });
   const keys = createKeys({ store, clock });
   const images = [...imageNames, ...config.containerImages];
-  const agents = createAgents({ store, clock, images });
+  const agents = createAgents({ store, clock, images, leaving });
   await tenants.ensureDefault();
   await keys.ensureFirst({ adminKey: config.adminKey, file: dataDir.adminKeyFile });
 
@@ -187,6 +192,7 @@ export async function createRuntime(
     await Promise.all(stopped.map((live) => live.finished));
   }
   const removal = createRemoval({
+    leaving,
     tenants,
     agents,
     runStore,
@@ -198,22 +204,39 @@ export async function createRuntime(
     outbound,
     stopRuns,
   });
+  // Not worth refusing to start: it can be deleted again.
+  await removal.resume().catch((error) => log.error({ error }, 'a tenant could not be deleted to its end'));
+  const { submit, ...used } = usedUntilRemoved({ leaving, agents }, { memory, idempotency, runs, workspaces });
 
   async function sweep(): Promise<void> {
     const allTenants = async () => (await store.range({ prefix: ['tenant'] })).map(({ key }) => String(key[1]));
     const { keepRunsMs, keepRuns } = config;
-    await sweepRuns({ runStore, clock, keepRunsMs, keepRuns, tenants: allTenants, isLive: (id) => liveRuns.has(id) });
-    await memory.sweep();
-    await idempotency.sweep();
-    await outbound.sweep();
+    const parts = [
+      () => sweepRuns({ runStore, clock, keepRunsMs, keepRuns, tenants: allTenants, isLive: (id) => liveRuns.has(id) }),
+      memory.sweep,
+      idempotency.sweep,
+      outbound.sweep,
+    ];
+    // One that fails does not keep the others.
+    for (const part of parts) await part().catch((error) => log.error({ error }, 'sweeping failed'));
   }
-  const sweeper = setInterval(
-    () => void sweep().catch((error) => log.error({ error }, 'sweeping failed')),
-    SWEEP_EVERY_MS,
-  );
+  let sweeping: Promise<void> | undefined;
+  const sweeper = setInterval(() => {
+    // Never beside one that still goes on.
+    sweeping ??= sweep().finally(() => {
+      sweeping = undefined;
+    });
+  }, SWEEP_EVERY_MS);
   sweeper.unref();
 
-  let closing = false;
+  let draining: Promise<void> | undefined;
+  function drain(): Promise<void> {
+    if (draining) return draining;
+    queue.pause();
+    clearInterval(sweeper);
+    draining = drainRuns({ liveRuns, drainMs: config.drainMs, stopRuns }).then(() => drainedNow.resolve(undefined));
+    return draining;
+  }
   telemetry.metrics.observe({
     queuedRuns: () => queue.length,
     runningRuns: () => queue.resident,
@@ -235,50 +258,37 @@ export async function createRuntime(
     runs: {
       ...runs,
       async submit(request, options) {
-        if (closing) throw new CordonError('shutting_down', 'Cordon is shutting down', { retryAfterSeconds: 5 });
-        if (removal.isLeaving(request)) throw new CordonError('conflict', `Agent ${request.agent} is being deleted`);
-        return runs.submit(request, options);
+        if (draining) throw new CordonError('shutting_down', 'Cordon is shutting down', { retryAfterSeconds: 5 });
+        return submit(request, options);
       },
     },
-    memory,
-    idempotency,
-
-    async workspace(owner) {
-      await agents.get(owner);
-      return workspaces.open(owner);
-    },
+    ...used,
 
     drivers: drivers.reports,
     images,
 
     readiness() {
       const report = isolates.report();
+      const refused = store.whyRefused();
       const checks = [
-        { name: 'accepting', ok: !closing, detail: closing ? 'draining' : 'runs are accepted' },
-        { name: 'isolate driver', ok: report.available, detail: report.reason ?? 'required walls stand' },
+        { name: 'accepting', ok: !draining, detail: draining ? 'draining' : 'runs are accepted' },
+        {
+          name: 'isolate driver',
+          ok: report.available,
+          detail: report.reason ?? (config.requireWalls.length > 0 ? 'required walls stand' : 'no wall is required'),
+        },
+        { name: 'store', ok: refused === undefined, detail: refused ?? 'writes are taken' },
       ];
       return { ready: checks.every((check) => check.ok), checks, durability };
     },
 
     metrics: () => telemetry.metrics.text(),
 
+    drain,
+
     async close() {
-      closing = true;
-      queue.pause();
-      clearInterval(sweeper);
-      const drained = Promise.all([...liveRuns.values()].filter((live) => live.placed).map((live) => live.finished));
-      let timer: NodeJS.Timeout | undefined;
-      const patience = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, config.drainMs);
-      });
-      await Promise.race([drained, patience]);
-      clearTimeout(timer);
-      const cause: StopCause = {
-        status: 'interrupted',
-        error: { name: 'ServiceRestarted', message: 'Cordon was stopped while this run went on' },
-      };
-      await stopRuns((live) => live.placed, cause);
-      drainedNow.resolve(undefined);
+      await drain();
+      await sweeping;
       await drivers.close();
       await workspaces.close();
       await outbound.close();

@@ -6,10 +6,12 @@ import type { Limits } from '../sandbox/limits.ts';
 import { type Page, type PageRequest, readPage } from '../store/page.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import { checkName, checkObject, checkSlug, isSlug } from './checks.ts';
+import { createLeaving, type Leaving } from './leaving.ts';
 import { checkMetadata, type Metadata } from './metadata.ts';
 import { checkLimits, checkQuotas, fillQuotas, type Quotas } from './quotas.ts';
 import { defaultAgent } from './roles.ts';
 import { type AgentSandbox, changeSandbox } from './sandbox-choice.ts';
+import { requireTenantIn } from './tenant-record.ts';
 
 export interface Agent extends AgentSandbox {
   id: string;
@@ -37,14 +39,16 @@ export interface AgentInput extends Partial<Record<keyof AgentSandbox, unknown>>
 export type AgentPatch = Partial<Record<'name' | 'limits' | 'quotas' | 'metadata' | keyof AgentSandbox, unknown>>;
 
 export interface Agents {
-  /** Errors: CordonError `validation_failed`, `already_exists`, `not_found` (the tenant). */
+  /** Errors: CordonError `validation_failed`, `already_exists`, `not_found` (the tenant), `conflict` while a former one of that id, or the tenant, is being deleted. */
   create(tenant: string, input: AgentInput): Promise<Agent>;
   /** Cheap: on the path of every run. The object is shared and frozen. Errors: `not_found`. */
   get(owner: Owner): Promise<Agent>;
-  /** The same inside a transaction, where admission decides; undefined when there is none. */
+  /** For what uses the agent: its files, memory, grants. Errors: `not_found`, `conflict` while it is being deleted. */
+  getStaying(owner: Owner): Promise<Agent>;
+  /** The same as `get` inside a transaction, where admission decides; undefined when there is none. */
   find(tx: Transaction, owner: Owner): Agent | undefined;
   list(tenant: string, page: PageRequest): Promise<Page<Agent>>;
-  /** Errors: `validation_failed`, `not_found`. */
+  /** Errors: `validation_failed`, `not_found`, `conflict` while it is being deleted. */
   patch(owner: Owner, patch: AgentPatch): Promise<Agent>;
   /** Removes the record only: runs, files and memory are the caller's to end first. Errors: `not_found`, `conflict` for `default`. */
   delete(owner: Owner): Promise<void>;
@@ -75,15 +79,30 @@ export interface AgentsDeps {
   clock: Clock;
   /** Names of images that the operator allows. */
   images?: readonly string[];
+  leaving?: Leaving;
 }
 
-export function createAgents({ store, clock, images = [] }: AgentsDeps): Agents {
+export function createAgents({ store, clock, images = [], leaving = createLeaving() }: AgentsDeps): Agents {
   const cache = new Map<string, Agent>();
   let changes = 0;
   store.watch(['agent'], (key) => {
     changes++;
     cache.delete(`${key[1]}/${key[2]}`);
   });
+
+  async function get(owner: Owner): Promise<Agent> {
+    const name = `${owner.tenant}/${owner.agent}`;
+    const cached = cache.get(name);
+    if (cached) return cached;
+    const before = changes;
+    const found = await store.get<AgentRecord>(agentKey(owner));
+    if (!found) throw notFound(`Agent ${owner.agent}`);
+    const agent = toAgent(owner, found.value);
+    if (cache.size >= CACHED) cache.clear();
+    // A change while this read was on its way has been told already.
+    if (before === changes) cache.set(name, agent);
+    return agent;
+  }
 
   return {
     async create(tenant, input) {
@@ -99,24 +118,20 @@ export function createAgents({ store, clock, images = [] }: AgentsDeps): Agents 
         updatedMs: now,
       };
       return store.transaction((tx) => {
-        if (!tx.get(['tenant', tenant])) throw notFound(`Tenant ${tenant}`);
+        // The record goes before the last of what was the former one's.
+        leaving.refuse(owner);
+        requireTenantIn(tx, tenant);
         if (tx.get(agentKey(owner))) throw new CordonError('already_exists', `Agent ${owner.agent} exists already`);
         putNew(tx, owner, record);
         return toAgent(owner, record);
       });
     },
 
-    async get(owner) {
-      const name = `${owner.tenant}/${owner.agent}`;
-      const cached = cache.get(name);
-      if (cached) return cached;
-      const before = changes;
-      const found = await store.get<AgentRecord>(agentKey(owner));
-      if (!found) throw notFound(`Agent ${owner.agent}`);
-      const agent = toAgent(owner, found.value);
-      if (cache.size >= CACHED) cache.clear();
-      // A change while this read was on its way has been told already.
-      if (before === changes) cache.set(name, agent);
+    get,
+
+    async getStaying(owner) {
+      const agent = await get(owner);
+      leaving.refuse(owner);
       return agent;
     },
 
@@ -140,6 +155,7 @@ export function createAgents({ store, clock, images = [] }: AgentsDeps): Agents 
       return store.transaction((tx) => {
         const found = tx.get<AgentRecord>(agentKey(owner));
         if (!found) throw notFound(`Agent ${owner.agent}`);
+        leaving.refuse(owner);
         const { name, limits, quotas, metadata } = patch;
         const record: AgentRecord = { ...found.value, updatedMs: clock.now() };
         if (name !== undefined) record.name = name === null ? null : checkName(name);

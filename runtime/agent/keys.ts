@@ -17,6 +17,7 @@ import {
   type StoredKey,
 } from './key-records.ts';
 import { defaultTenant, type Principal, type Role, roles, roleTable } from './roles.ts';
+import { requireTenantIn } from './tenant-record.ts';
 
 export type { Principal, Role } from './roles.ts';
 
@@ -41,7 +42,8 @@ export interface KeyInput {
 export interface Keys {
   /**
    * The secret is given here once, and kept only as its hash.
-   * Errors: CordonError `validation_failed`, `forbidden` (a role that the maker's may not give), `not_found` (the tenant).
+   * Errors: CordonError `validation_failed`, `forbidden` (a role that the maker's may not give), `not_found` (the tenant),
+   * `conflict` while the tenant is being deleted.
    */
   create(input: KeyInput, by: Principal): Promise<{ record: KeyRecord; secret: string }>;
   /** All keys for an operator, those of the tenant for an admin. Errors: `forbidden` for other roles. */
@@ -85,7 +87,7 @@ export function createKeys({ store, clock }: { store: Store; clock: Clock }): Ke
       await store.transaction((tx) => {
         // The maker may have been deleted since it was authenticated.
         if (!readKey(tx, by.keyId)) throw new CordonError('unauthenticated', 'The key does not exist any more');
-        if (tenant !== null && !tx.get(['tenant', tenant])) throw notFound(`Tenant ${tenant}`);
+        if (tenant !== null) requireTenantIn(tx, tenant);
         putKey(tx, id, stored);
       });
       return { record: toRecord(id, stored), secret };

@@ -4,9 +4,11 @@ import { CordonError, notFound } from '../errors.ts';
 import { type Page, type PageRequest, readPage } from '../store/page.ts';
 import type { Store } from '../store/store.ts';
 import { deleteAgentsOf, putDefaultAgent } from './agents.ts';
-import { checkName, checkSlug, isSlug } from './checks.ts';
+import { checkName, checkSlug } from './checks.ts';
 import { deleteKeysOf } from './key-records.ts';
+import { createLeaving, type Leaving } from './leaving.ts';
 import { defaultTenant } from './roles.ts';
+import { type TenantRecord, tenantKey } from './tenant-record.ts';
 
 export interface Tenant {
   id: string;
@@ -15,13 +17,20 @@ export interface Tenant {
 }
 
 export interface Tenants {
-  /** With its agent `default`. Errors: CordonError `validation_failed`, `already_exists`. */
+  /** With its agent `default`. Errors: CordonError `validation_failed`, `already_exists`, `conflict` while a former one of that id is being deleted. */
   create(input: { id: unknown; name?: unknown }): Promise<Tenant>;
   /** Errors: `not_found`. */
   get(id: string): Promise<Tenant>;
   list(page: PageRequest): Promise<Page<Tenant>>;
   /**
-   * Removes the record, its keys and its agents' records at once: from then on no key of it is valid.
+   * The beginning of its deletion, also of one that was begun before: from then on no key of it is valid and none can be
+   * made, not after a restart either. Errors: `not_found`, `conflict` for `default`.
+   */
+  leave(id: string): Promise<void>;
+  /** Those whose deletion was begun. */
+  leaving(): Promise<string[]>;
+  /**
+   * Removes the record, its keys and its agents' records at once.
    * Runs, files and memory are the caller's to end first. Errors: `not_found`, `conflict` for `default`.
    */
   delete(id: string): Promise<void>;
@@ -29,18 +38,15 @@ export interface Tenants {
   ensureDefault(): Promise<void>;
 }
 
-interface TenantRecord {
-  name: string | null;
-  createdMs: number;
-}
-
-function tenantKey(id: string) {
-  if (!isSlug(id)) throw notFound('This tenant');
-  return ['tenant', id];
-}
 const ageKey = (id: string, createdMs: number) => ['tenant-age', createdMs, id];
 
-export function createTenants({ store, clock }: { store: Store; clock: Clock }): Tenants {
+export interface TenantsDeps {
+  store: Store;
+  clock: Clock;
+  leaving?: Leaving;
+}
+
+export function createTenants({ store, clock, leaving = createLeaving() }: TenantsDeps): Tenants {
   const create = (id: string, name: string | null) => {
     const record: TenantRecord = { name, createdMs: clock.now() };
     return store.transaction((tx) => {
@@ -54,7 +60,10 @@ export function createTenants({ store, clock }: { store: Store; clock: Clock }):
 
   return {
     async create({ id, name }) {
-      return create(checkSlug(id, 'id'), name === undefined ? null : checkName(name));
+      const tenant = checkSlug(id, 'id');
+      // The record goes before the last of what was the former one's.
+      leaving.refuse({ tenant });
+      return create(tenant, name === undefined ? null : checkName(name));
     },
 
     async get(id) {
@@ -74,8 +83,26 @@ export function createTenants({ store, clock }: { store: Store; clock: Clock }):
       return { items, ...rest };
     },
 
+    async leave(id) {
+      refuseDefault(id);
+      await store.transaction(
+        (tx) => {
+          const found = tx.get<TenantRecord>(tenantKey(id));
+          if (!found) throw notFound(`Tenant ${id}`);
+          if (!found.value.leaving) tx.put(tenantKey(id), { ...found.value, leaving: true } satisfies TenantRecord);
+          deleteKeysOf(tx, id);
+        },
+        { reserve: true },
+      );
+    },
+
+    async leaving() {
+      const all = await store.range<TenantRecord>({ prefix: ['tenant'] });
+      return all.filter(({ value }) => value.leaving).map(({ key }) => String(key[1]));
+    },
+
     async delete(id) {
-      if (id === defaultTenant) throw new CordonError('conflict', 'The tenant default cannot be deleted');
+      refuseDefault(id);
       await store.transaction((tx) => {
         const found = tx.get<TenantRecord>(tenantKey(id));
         if (!found) throw notFound(`Tenant ${id}`);
@@ -90,6 +117,10 @@ export function createTenants({ store, clock }: { store: Store; clock: Clock }):
       if (!(await store.get(tenantKey(defaultTenant)))) await create(defaultTenant, null);
     },
   };
+}
+
+function refuseDefault(id: string): void {
+  if (id === defaultTenant) throw new CordonError('conflict', 'The tenant default cannot be deleted');
 }
 
 const toTenant = (id: string, { name, createdMs }: TenantRecord): Tenant => ({

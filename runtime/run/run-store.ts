@@ -135,16 +135,6 @@ export function createRunStore(store: Store) {
       return entries.map(({ key, value }) => ({ ...value, id: String(key[1]) }));
     },
 
-    /** Oldest first, over one tenant. */
-    async oldest(tenant: string, limit: number, after?: string): Promise<RunRecord[]> {
-      const entries = await store.range<RunRecord>({
-        prefix: ['run', tenant],
-        limit,
-        ...(after === undefined ? {} : { after: recordKey(tenant, after) }),
-      });
-      return entries.map((entry) => entry.value);
-    },
-
     /** Of all runs of a tenant, oldest first. */
     async ids(tenant: string, limit: number, after?: string): Promise<string[]> {
       const entries = await store.range({

@@ -36,8 +36,12 @@ describe('SIGTERM', () => {
     const workers = workerPids(server.pid);
     server.child.kill('SIGTERM');
     await sleep(100);
-    const late = await run(server, 'default', '1').catch((error: Error) => ({ status: `refused: ${error.message}` }));
-    expect([503, 'refused: fetch failed']).toContain(late.status);
+    const late = await run(server, 'default', '1');
+    expect([late.status, late.json.code]).toEqual([503, 'shutting_down']);
+    const ready = await ask(server, 'GET', '/readyz');
+    expect([ready.status, ready.json.checks[0]]).toEqual([503, { name: 'accepting', ok: false, detail: 'draining' }]);
+    // What goes on can be asked for, on new connections too.
+    expect((await ask(server, 'GET', `/v1/runs/${id}`)).json.status).toBe('running');
     expect((await waiting).json).toMatchObject({ status: 'succeeded', result: 'done' });
     expect(await server.exited).toEqual({ code: 0, signal: null });
     expect(listProcesses().filter(({ pid }) => workers.includes(pid))).toEqual([]);
