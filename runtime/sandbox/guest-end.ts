@@ -41,6 +41,12 @@ export type GuestEnd = z.infer<typeof guestEnd> & { result?: Json };
 
 export class ProtocolError extends Error {}
 
+/** Before a strict schema: it would list all that it does not know, in a text. */
+export function checkKeys(message: object): void {
+  if (Object.keys(message).length > MOST_KEYS) throw new ProtocolError('a message has too many keys');
+}
+const MOST_KEYS = 32;
+
 /** Errors: ProtocolError. The result is JSON because it was parsed as such: its shape needs no second walk. */
 export function parseGuestEnd(json: string): GuestEnd {
   if (jsonDepth(json) > maxJsonDepth) throw new ProtocolError('the end of a run is nested too deeply');
@@ -51,6 +57,7 @@ export function parseGuestEnd(json: string): GuestEnd {
     throw new ProtocolError('the end of a run is not JSON');
   }
   const { result, ...rest } = (typeof value === 'object' && value !== null ? value : {}) as { result?: Json };
+  checkKeys(rest);
   const parsed = guestEnd.safeParse(rest);
   if (!parsed.success)
     throw new ProtocolError(`the end of a run is not of the protocol: ${parsed.error.issues[0]?.message}`);

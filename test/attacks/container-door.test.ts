@@ -1,48 +1,14 @@
 /** What a program in a container does with the socket that leads to Cordon. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
 import type { Attack } from './attack.ts';
 import { containerAttacks } from './attacks.ts';
+import { python } from './door-client.ts';
 
-/** Frames by hand, as the modules of the image make them, or not at all as they make them. */
-const DOOR = String.raw`
-import json, os, socket, struct, time
-def connect():
-    one = socket.socket(socket.AF_UNIX)
-    one.settimeout(5)
-    one.connect('/run/cordon/door.sock')
-    return one
-def frame(header, body=b'', head=None, size=None):
-    header = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return struct.pack('>II', len(header) if head is None else head, len(body) if size is None else size) + header + body
-def read(one, count):
-    data = b''
-    while len(data) < count:
-        part = one.recv(count - len(data))
-        if not part: raise ConnectionError('closed')
-        data += part
-    return data
-def answer(one):
-    head, size = struct.unpack('>II', read(one, 8))
-    header = json.loads(read(one, head))
-    read(one, size)
-    return header
-def refused(data):
-    """Whether Cordon says no, or closes the connection over it."""
-    one = connect()
-    try:
-        one.sendall(data)
-        return not answer(one)['reply']['ok']
-    except OSError as error: return not isinstance(error, TimeoutError)
-    finally: one.close()
-`;
-
-const python = (name: string, code: string, more: Partial<Attack> = {}): Attack => ({
-  name,
-  language: 'python',
-  code: DOOR + code,
-  ends: 'succeeded',
-  ...more,
-});
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
 
 const list: Attack[] = [
   python(
@@ -82,6 +48,77 @@ slow.sendall(b'\0')
 memory.set('a', 2)
 memory.get('a')`,
     { result: 2, look: ({ stdout }) => expect(stdout).toBe('True True True True\n'), limits: { wallMs: 40_000 } },
+  ),
+  python(
+    'a value as deep as memory takes it is answered, and none is kept that the service could not encode',
+    String.raw`
+one = connect()
+def ask(op, args):
+    one.sendall(frame(b'{"t":"call","id":1,"op":"memory.' + op + b'","args":' + args + b'}'))
+    head, size = struct.unpack('>II', read(one, 8))
+    return b'"ok":true' in read(one, head)
+def keeps(depth): return ask(b'set', b'{"key":"deep","value":' + b'{"1":' * depth + b'0' + b'}' * depth + b'}')
+# What the service runs often it runs compiled, with smaller frames on its stack.
+for n in range(3000): keeps(1)
+low, high = 1, 6000
+while high - low > 1:
+    middle = (low + high) // 2
+    if keeps(middle): low = middle
+    else: high = middle
+[low, keeps(low), ask(b'get', b'{"key":"deep"}'), keeps(100_000), keeps(1)]`,
+    { result: [998, true, true, false, true], limits: { wallMs: 60_000 } },
+  ),
+  python(
+    'frames of millions of objects or keys are refused unread, and the service answers others meanwhile',
+    String.raw`
+objects = frame(b'{"t":"call","id":1,"op":"memory.set","args":[' + b'{},' * (13 * 2**20) + b'0]}')
+keys = frame(b'{"t":"end","id":1,' + b','.join(b'"%d":0' % n for n in range(1_000_000)) + b'}')
+largest = frame(b'{"t":"call","id":1,"op":"memory.set","args":[' + b'{},' * 340_000 + b'0]}')
+until, said = time.monotonic() + 5, set()
+while time.monotonic() < until:
+    for data in (objects, keys, largest): said.add(refused(data))
+list(said)`,
+    {
+      result: [true],
+      limits: { wallMs: 60_000, ramBytes: 512 * 1024 ** 2 },
+      async meanwhile() {
+        const delay = monitorEventLoopDelay({ resolution: 10 });
+        delay.enable();
+        await new Promise((resolve) => setTimeout(resolve, 7000));
+        delay.disable();
+        // One such frame took seconds when it was parsed.
+        expect(delay.max / 1e6).toBeLessThan(1000);
+      },
+    },
+  ),
+  python(
+    'a byte after each large message, and messages byte by byte, take no more memory than they have bytes',
+    String.raw`
+held = []
+large = frame({'t': 'call', 'id': 1, 'op': 'memory.get', 'args': {}}, b'x' * (40 * 2**20)) + b'\0'
+for n in range(12):
+    one = connect()
+    one.settimeout(20)
+    one.sendall(large)
+    held.append((one, answer(one)['reply']['ok']))
+slow = connect()
+slow.sendall(struct.pack('>II', 10, 20 * 2**20))
+for n in range(30_000): slow.send(b'x')
+time.sleep(3)
+[ok for one, ok in held]`,
+    {
+      result: Array(12).fill(false),
+      limits: { wallMs: 60_000 },
+      async meanwhile() {
+        let most = 0;
+        for (const until = performance.now() + 9000; performance.now() < until; ) {
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+          collectGarbage();
+          most = Math.max(most, process.memoryUsage().arrayBuffers);
+        }
+        expect(most).toBeLessThan(300 * 1024 ** 2);
+      },
+    },
   ),
   python(
     'a flood of connections is refused at a number, and the program’s own way stays when they are gone',

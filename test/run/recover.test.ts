@@ -124,7 +124,10 @@ test('a run that waited until its agent was gone has waited all that time', asyn
   });
 });
 
-test.each(['started', 'queued'] as const)('a run (%s) whose record is gone is no reason not to start', async (state) => {
+test.each([
+  'started',
+  'queued',
+] as const)('a run (%s) whose record is gone is no reason not to start', async (state) => {
   await admit(state);
   await store.transaction((tx) => tx.delete(['run', 't', 'run_1']));
   await recoverRuns({ runStore, clock, log: { warn() {} } } as never);

@@ -2,97 +2,19 @@
  * The host's side of a worker against a worker that lies. The peer is this test's end of a real socket, in the place of a
  * jailed process that a guest has taken over: each run must end, with the right outcome, and the host must stay whole.
  */
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { GuestHost, GuestOutput, HostCall, HostReply, StopCause } from '../../runtime/sandbox/driver.ts';
-import { callsAtOnce, encodeFrame, frameReader } from '../../runtime/sandbox/frames.ts';
-import type { WorkerExit, WorkerProcess } from '../../runtime/sandbox/isolate/walls/walls.ts';
-import { createWorker } from '../../runtime/sandbox/isolate/worker-client.ts';
+import { describe, expect, test } from 'vitest';
+import type { HostReply, StopCause } from '../../runtime/sandbox/driver.ts';
+import { callsAtOnce } from '../../runtime/sandbox/frames.ts';
 import { defaultLimits } from '../../runtime/sandbox/limits.ts';
+import { calling, good, lost, MiB, meet, meetRunning, run, start } from './lying-worker.ts';
 
-const MiB = 1024 * 1024;
-const folder = mkdtempSync(join(tmpdir(), 'cordon-peer-'));
-/** They arrive in the order in which they were asked for. */
-const expected: ((peer: Socket) => void)[] = [];
-const server = createServer((peer) => expected.shift()?.(peer));
-const run = 'run_1';
-const lost = { status: 'interrupted', error: { name: 'WorkerLost', message: 'the worker process died' } };
 const cancelled: StopCause = { status: 'cancelled', error: { name: 'Cancelled', message: 'by request' } };
 const timedOut: StopCause = { status: 'timed_out', error: { name: 'TimedOut', message: '', limit: 'wallMs' } };
-const good = { t: 'ended', run, end: '{"status":"succeeded","result":1}', cpuMs: 1.5, ramPeakBytes: 7, unclean: false };
 const atLimit = (limit: string) =>
   JSON.stringify({ status: 'limit_exceeded', error: { name: 'L', message: '', limit } });
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
-
-beforeAll(async () => {
-  server.listen(join(folder, 'socket'));
-  await once(server, 'listening');
-});
-
-afterAll(() => {
-  server.close();
-  rmSync(folder, { recursive: true });
-});
-
-/** A worker that is a socket: what it is sent, how often it was killed, what the pool was told. */
-async function meet() {
-  const { promise: arriving, resolve: arrived } = Promise.withResolvers<Socket>();
-  expected.push(arrived);
-  const channel = connect(join(folder, 'socket'));
-  const peer = (await arriving).on('error', () => {});
-  const { promise: exited, resolve: exit } = Promise.withResolvers<WorkerExit>();
-  const seen = { kills: 0, freed: 0, gone: [] as (string | undefined)[], sent: [] as Record<string, unknown>[] };
-  const process: WorkerProcess = {
-    pid: 0,
-    channel,
-    exited,
-    kill() {
-      seen.kills++;
-      peer.destroy();
-      exit({ code: null, signal: 'SIGKILL' });
-    },
-    ramBytes: () => 0,
-    stderrTail: () => 'its last words',
-  };
-  const worker = createWorker(process, { onFree: () => seen.freed++, onGone: (_, detail) => seen.gone.push(detail) });
-  const read = frameReader(1024 * MiB, (header) => seen.sent.push(header as Record<string, unknown>));
-  peer.on('data', read);
-  const say = (...messages: object[]) => peer.write(Buffer.concat(messages.map((message) => encodeFrame(message))));
-  return { worker, peer, channel, exit, seen, say };
-}
-
-type Met = Awaited<ReturnType<typeof meet>>;
-
-/** Starts a run in it whose host answers every call with `answer`. */
-function start({ worker }: Met, runId = run, answer: () => Promise<HostReply> = async () => ({ ok: true })) {
-  const outputs: GuestOutput[] = [];
-  const calls: HostCall[] = [];
-  const waits: boolean[] = [];
-  const host: GuestHost = {
-    output: (output) => outputs.push(output),
-    waiting: (waiting) => waits.push(waiting),
-    call(call) {
-      calls.push(call);
-      return answer();
-    },
-  };
-  const program = { runId, language: 'javascript' as const, code: '1', input: undefined, limits: defaultLimits };
-  return { ...worker.execute(program, host), outputs, calls, waits };
-}
-
-async function meetRunning(answer?: () => Promise<HostReply>) {
-  const met = await meet();
-  return { met, running: start(met, run, answer) };
-}
-
-const calling = (count: number, op = 'memory.get') =>
-  Array.from({ length: count }, (_, id) => ({ t: 'call', run, id, op, args: null }));
 
 test('an honest run: its outcome with 1,000 levels, its usage, and the worker stays', async () => {
   const { met, running } = await meetRunning();
@@ -106,6 +28,13 @@ test('an honest run: its outcome with 1,000 levels, its usage, and the worker st
   expect(met.worker.retired).toBe(false);
 });
 
+/** With its length before it. */
+function framed(header: Buffer): Buffer {
+  const lengths = Buffer.alloc(8);
+  lengths.writeUInt32BE(header.length);
+  return Buffer.concat([lengths, header]);
+}
+
 const lies: [string, object | Buffer][] = [
   ['a type that does not exist', { t: 'own', run }],
   ['a key too many', { t: 'waiting', run, waiting: true, more: 1 }],
@@ -115,6 +44,13 @@ const lies: [string, object | Buffer][] = [
   ['10,001 pieces of output', { t: 'output', run, items: Array(10_001).fill(['stdout', '']) }],
   ['a run id of 65 characters', { ...good, run: 'x'.repeat(65) }],
   ['endless CPU time', Buffer.from(JSON.stringify(good).replace('1.5', '1e999'))],
+  ['CPU time of ages', Buffer.from(JSON.stringify(good).replace('1.5', '1e308'))],
+  ['200,000 keys', { t: 'waiting', run, waiting: true, ...Array(200_000).fill(0) }],
+  [
+    'a call with arguments of 1,001 levels',
+    Buffer.from(`{"t":"call","run":"${run}","id":1,"op":"x","args":${nested(1000)}}`),
+  ],
+  ['a call with a million parts', { t: 'call', run, id: 1, op: 'memory.set', args: Array(500_000).fill([]) }],
   ['an end that is not JSON', { ...good, end: '{' }],
   ['an end with a status that is the host’s to give', { ...good, end: '{"status":"cancelled","error":{}}' }],
   ['an end with a key too many', { ...good, end: '{"status":"succeeded","walls":[]}' }],
@@ -134,7 +70,7 @@ describe('a message that is not of the protocol costs the worker its life and th
     const { met, running } = await meetRunning();
     // Bytes without lengths of their own are a header, unless they are meant to be the lengths.
     if (!Buffer.isBuffer(lie)) met.say(lie);
-    else met.peer.write(lie.length === 8 ? lie : Buffer.concat([Buffer.from([0, 0, 0, lie.length, 0, 0, 0, 0]), lie]));
+    else met.peer.write(lie.length === 8 ? lie : framed(lie));
     // Nothing that comes after it counts.
     met.say(good);
     expect(await running.done).toEqual({ outcome: lost, usage: { cpuMs: 0, ramPeakBytes: 0 } });

@@ -4,9 +4,11 @@
  */
 import type { Socket } from 'node:net';
 import type { GuestHost, HostReply } from '../driver.ts';
-import { callsAtOnce, encodeFrame, frameReader } from '../frames.ts';
+import { callsAtOnce, encodeFrame } from '../frames.ts';
 import { ProtocolError } from '../guest-end.ts';
+import { failedCall, guestFrameReader, mayWeigh, refusedCall } from '../guest-frames.ts';
 import type { LimitName } from '../limits.ts';
+import { createThrottle } from '../throttle.ts';
 import {
   type CallMessage,
   type ControlMessage,
@@ -16,7 +18,6 @@ import {
   parseGuestMessage,
   type ServiceMessage,
 } from './messages.ts';
-import { createThrottle } from './throttle.ts';
 
 /** What the supervisor and the guest tell of their run. */
 export interface DoorEvents {
@@ -50,12 +51,14 @@ const MAX_UNFINISHED_BYTES = 64 * 1024 * 1024;
 /** Answers that it does not take. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 const MAX_CONNECTIONS = 128;
+/** In 50 ms. */
+const PACE = { frames: 1000, cost: 32 * 1024 * 1024 };
 
 export function createDoor(): Door {
   const ready = Promise.withResolvers<void>();
   const lost = Promise.withResolvers<string>();
   ready.promise.catch(() => {});
-  const throttle = createThrottle();
+  const throttle = createThrottle(PACE);
   const connections = new Set<Socket>();
   let control: Socket | undefined;
   let run: { host: GuestHost; events: DoorEvents } | undefined;
@@ -64,31 +67,40 @@ export function createDoor(): Door {
   let unfinished = 0;
   const asked: (() => Promise<void>)[] = [];
   let answering = 0;
+  /** Under way or waiting. */
+  let supervisorCalls = 0;
 
   /** Reads frames of one connection; what breaks the protocol costs it the connection. */
   function listen(
     socket: Socket,
-    receive: (header: object, bytes: Buffer | undefined) => void,
+    receive: (header: object, bytes: Buffer | undefined, weight: number) => void,
     over: (why: string) => void,
   ) {
     connections.add(socket);
-    throttle.add(socket);
+    // The supervisor is heard while calls wait: it tells how the run goes on, and makes one call at a time.
+    throttle.add(socket, socket !== control);
     let mine = 0;
     let offence = '';
-    const feed = frameReader(MAX_FRAME_BYTES, (header, bytes) => {
-      unfinished -= mine;
-      mine = 0;
-      throttle.count(0);
-      if (!isClosed) receive(header, bytes);
+    const feed = guestFrameReader(MAX_FRAME_BYTES, {
+      onFrame(header, bytes, weight) {
+        throttle.count(weight);
+        if (!isClosed) receive(header, bytes, weight);
+      },
+      onRefused(id, weight) {
+        if (!run) throw new ProtocolError('nothing runs');
+        throttle.count(weight);
+        send(socket, { t: 'reply', id, reply: refusedCall });
+      },
     });
     socket.on('data', (chunk: Buffer) => {
       if (isClosed || offence !== '') return;
       try {
-        mine += chunk.length;
-        unfinished += chunk.length;
         throttle.count(chunk.length);
-        if (unfinished > MAX_UNFINISHED_BYTES) throw new ProtocolError('unfinished messages are too large');
-        feed(chunk);
+        if (unfinished + chunk.length > MAX_UNFINISHED_BYTES)
+          throw new ProtocolError('unfinished messages are too large');
+        const kept = feed(chunk);
+        unfinished += kept - mine;
+        mine = kept;
       } catch (error) {
         offence = (error as Error).message;
         // At once, not when it has closed: the others are not to end for what is given up.
@@ -115,8 +127,10 @@ export function createDoor(): Door {
     if (socket.writableLength > MAX_UNREAD_BYTES) socket.destroy();
   }
 
-  /** Some at once; while more wait, nothing further is read: it stays in the container's sockets. */
-  function answer(socket: Socket, call: CallMessage, bytes: Buffer | undefined): void {
+  /** Some at once; while more wait, nothing further of the guest is read: it stays in the container's sockets. */
+  function answer(socket: Socket, call: CallMessage, bytes: Buffer | undefined, weight: number): void {
+    if (socket !== control && !mayWeigh(call.op, weight))
+      return send(socket, { t: 'reply', id: call.id, reply: refusedCall });
     asked.push(() => reply(socket, call, bytes));
     next();
     if (asked.length > 0) throttle.hold(true);
@@ -125,7 +139,7 @@ export function createDoor(): Door {
   function next(): void {
     for (; answering < callsAtOnce && asked.length > 0; answering++) {
       const one = asked.shift() as () => Promise<void>;
-      void one().finally(() => {
+      void one().then(() => {
         answering--;
         next();
         if (asked.length === 0) throttle.hold(false);
@@ -133,15 +147,22 @@ export function createDoor(): Door {
     }
   }
 
+  /** Never rejects: nobody would handle it, and that would end the service. */
   async function reply(socket: Socket, { id, op, args }: CallMessage, bytes: Buffer | undefined): Promise<void> {
     if (isClosed || !run) return;
-    const given = await run.host.call({ op, args: args as never, ...(bytes ? { bytes } : {}) });
-    if (socket === control && !given.ok && given.error.limit !== undefined) run.events.notKept(given.error.limit);
-    const { bytes: replyBytes, ...plain } = given as HostReply & { bytes?: Uint8Array };
-    send(socket, { t: 'reply', id, reply: plain as HostReply }, replyBytes);
+    try {
+      const given = await run.host.call({ op, args: args as never, ...(bytes ? { bytes } : {}) });
+      if (socket === control && !given.ok && given.error.limit !== undefined) run.events.notKept(given.error.limit);
+      const { bytes: replyBytes, ...plain } = given as HostReply & { bytes?: Uint8Array };
+      send(socket, { t: 'reply', id, reply: plain as HostReply }, replyBytes);
+    } catch {
+      // What was said of the value, by a guest or through the API, may be more than can be encoded.
+      send(socket, { t: 'reply', id, reply: failedCall });
+    }
+    if (socket === control) supervisorCalls--;
   }
 
-  function controlled(socket: Socket, message: ControlMessage, bytes: Buffer | undefined): void {
+  function controlled(socket: Socket, message: ControlMessage, bytes: Buffer | undefined, weight: number): void {
     if (message.t === 'hello') {
       if (isReady) throw new ProtocolError('the supervisor said twice that it is ready');
       isReady = true;
@@ -150,24 +171,26 @@ export function createDoor(): Door {
     if (!isReady || !run) throw new ProtocolError('the supervisor spoke before its run');
     if (message.t === 'output') run.events.output(message.stream, bytes ?? new Uint8Array());
     else if (message.t === 'ended') run.events.ended(message);
-    else answer(socket, message, bytes);
+    else if (++supervisorCalls > callsAtOnce)
+      throw new ProtocolError('the supervisor asked more at once than it ever does');
+    else answer(socket, message, bytes, weight);
   }
 
   /**
    * The supervisor forwarded what was printed before the guest wrote this, on its own connection: both can be read in one
    * turn of the event loop, in either order. So the guest's turn comes when all that was there is read.
    */
-  function guest(socket: Socket, header: object, bytes: Buffer | undefined): void {
+  function guest(socket: Socket, header: object, bytes: Buffer | undefined, weight: number): void {
     if (!run) throw new ProtocolError('nothing runs');
     const message = parseGuestMessage(header);
     setImmediate(() => {
-      if (!isClosed) heard(socket, message, bytes);
+      if (!isClosed) heard(socket, message, bytes, weight);
     });
   }
 
-  function heard(socket: Socket, message: GuestMessage, bytes: Buffer | undefined): void {
+  function heard(socket: Socket, message: GuestMessage, bytes: Buffer | undefined, weight: number): void {
     if (!run) return;
-    if (message.t === 'call') return answer(socket, message, bytes);
+    if (message.t === 'call') return answer(socket, message, bytes, weight);
     if (message.t === 'end') run.events.end(message.end);
     else run.host.output({ type: 'display', mime: message.mime, data: message.data });
     send(socket, { t: 'reply', id: message.id, reply: { ok: true } });
@@ -180,7 +203,7 @@ export function createDoor(): Door {
         control = socket;
         listen(
           socket,
-          (header, bytes) => controlled(socket, parseControlMessage(header), bytes),
+          (header, bytes, weight) => controlled(socket, parseControlMessage(header), bytes, weight),
           (why) => {
             ready.reject(new Error(why));
             lost.resolve(why);
@@ -189,7 +212,7 @@ export function createDoor(): Door {
       } else
         listen(
           socket,
-          (header, bytes) => guest(socket, header, bytes),
+          (header, bytes, weight) => guest(socket, header, bytes, weight),
           () => {},
         );
     },

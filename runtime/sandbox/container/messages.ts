@@ -1,6 +1,6 @@
 /** Messages between Cordon and a container, over its door. What comes out of a container is hostile: parsed strictly. */
 import type { HostReply, Language } from '../driver.ts';
-import { cut, ProtocolError } from '../guest-end.ts';
+import { checkKeys, cut, ProtocolError } from '../guest-end.ts';
 import type { Limits } from '../limits.ts';
 import { z } from '../strict.ts';
 
@@ -52,6 +52,7 @@ const guestMessage = z.discriminatedUnion('t', [
 export type GuestMessage = z.infer<typeof guestMessage>;
 
 function parsed<T>(schema: z.ZodType<T>, header: object): T {
+  checkKeys(header);
   const result = schema.safeParse(header);
   if (!result.success) throw new ProtocolError(`a message is not of the protocol: ${result.error.issues[0]?.message}`);
   return result.data;

@@ -1,6 +1,6 @@
 /** Messages between host and worker. What a worker sends is hostile: parsed strictly, any deviation costs it its life. */
 import type { HostReply, Language } from '../driver.ts';
-import { cut, ProtocolError } from '../guest-end.ts';
+import { checkKeys, cut, ProtocolError } from '../guest-end.ts';
 import type { Limits } from '../limits.ts';
 import { z } from '../strict.ts';
 
@@ -23,6 +23,8 @@ export type HostMessage =
 const run = z.string().max(64);
 const count = z.number().int().nonnegative();
 const text = z.string();
+/** Milliseconds, some days at most: sums for the whole service are made of it. */
+const cpuMs = z.number().nonnegative().max(1e9);
 
 const workerMessage = z.discriminatedUnion('t', [
   z.strictObject({ t: z.literal('ready') }),
@@ -36,14 +38,14 @@ const workerMessage = z.discriminatedUnion('t', [
   z.strictObject({ t: z.literal('waiting'), run, waiting: z.boolean() }),
   z.strictObject({ t: z.literal('growth'), run, bytes: z.number() }),
   /** It ends the run at a limit, but V8 has not let go of it yet. */
-  z.strictObject({ t: z.literal('ending'), run, end: text, cpuMs: z.number().nonnegative() }),
+  z.strictObject({ t: z.literal('ending'), run, end: text, cpuMs }),
   z.strictObject({
     t: z.literal('ended'),
     run,
     /** JSON text of a GuestEnd; `stopped`: the isolate was disposed because the host said so. */
     end: text.optional(),
     stopped: z.boolean().optional(),
-    cpuMs: z.number().nonnegative(),
+    cpuMs,
     ramPeakBytes: count,
     /** The worker is to be replaced once its other runs have ended. */
     unclean: z.boolean(),
@@ -53,6 +55,7 @@ export type WorkerMessage = z.infer<typeof workerMessage>;
 
 /** Errors: ProtocolError. */
 export function parseWorkerMessage(header: object): WorkerMessage {
+  checkKeys(header);
   const parsed = workerMessage.safeParse(header);
   if (!parsed.success)
     throw new ProtocolError(`worker sent a message that is not of the protocol: ${parsed.error.issues[0]?.message}`);

@@ -1,9 +1,11 @@
 /** The host's side of one worker process: starts runs in it, answers their calls, judges how they ended. */
 import { once } from 'node:events';
 import type { Execution, GuestHost, HostReply, Outcome, Owner, Program, StopCause } from '../driver.ts';
-import { callsAtOnce, encodeFrame, frameReader } from '../frames.ts';
-import { ProtocolError, parseGuestEnd } from '../guest-end.ts';
+import { callsAtOnce, encodeFrame } from '../frames.ts';
+import { ProtocolError } from '../guest-end.ts';
+import { failedCall, guestFrameReader, mayWeigh, refusedCall } from '../guest-frames.ts';
 import { boundedEnd, cpuOutcome, lostOutcome, ramOutcome } from '../outcomes.ts';
+import { createThrottle } from '../throttle.ts';
 import { createCpuBackstop } from './cpu-backstop.ts';
 import { type HostMessage, parseWorkerMessage, type WorkerMessage } from './protocol.ts';
 import type { WorkerProcess } from './walls/walls.ts';
@@ -12,6 +14,8 @@ import type { WorkerProcess } from './walls/walls.ts';
 const MAX_FRAME_BYTES = 96 * 1024 * 1024;
 /** What a worker may leave unread before it counts as broken: our memory is not its store. */
 const MAX_UNREAD_BYTES = 512 * 1024 * 1024;
+/** Frames and chunks read of a worker in 50 ms, and what they cost: twice what honest runs reach, a fifth of a core. */
+const PACE = { frames: 6000, cost: 64 * 1024 * 1024 };
 /** Bytes on their way to the worker above which the next read waits. */
 const MAX_BACKLOG_BYTES = 4 * 1024 * 1024;
 /** How long a worker may take to end a run softly before it is killed. */
@@ -38,6 +42,8 @@ export interface Worker {
   checkCpu(): void;
   kill(): void;
 }
+
+type CallMessage = Extract<WorkerMessage, { t: 'call' }>;
 
 interface Entry {
   program: Program;
@@ -93,10 +99,19 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     process.kill();
   }
 
-  const feed = frameReader(MAX_FRAME_BYTES, (header, bytes) => receive(parseWorkerMessage(header), bytes));
+  const throttle = createThrottle(PACE);
+  throttle.add(process.channel);
+  const feed = guestFrameReader(MAX_FRAME_BYTES, {
+    onFrame(header, bytes, weight) {
+      throttle.count(weight);
+      receive(parseWorkerMessage(header), bytes, weight);
+    },
+  });
   process.channel.on('data', (chunk: Buffer) => {
     try {
-      if (!gone && offence === '') feed(chunk);
+      if (gone || offence !== '') return;
+      throttle.count(chunk.length);
+      feed(chunk);
     } catch (error) {
       condemn((error as Error).message);
     }
@@ -106,7 +121,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
   for (const end of ['end', 'close'])
     process.channel.on(end, () => setTimeout(() => gone || condemn('the channel closed'), CLOSED_MS));
 
-  function receive(message: WorkerMessage, bytes: Buffer | undefined): void {
+  function receive(message: WorkerMessage, bytes: Buffer | undefined, weight: number): void {
     if (message.t === 'ready') {
       if (isReady) throw new ProtocolError('the worker said twice that it is ready');
       isReady = true;
@@ -120,33 +135,34 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
     else if (message.t === 'waiting') entry.host.waiting(message.waiting);
     else if (message.t === 'growth') entry.growth = message.bytes;
     else if (message.t === 'ending') ending(entry, message);
-    else if (message.t === 'call') call(entry, message, bytes);
+    else if (message.t === 'call') call(entry, message, bytes, weight);
     else ended(entry, message);
   }
 
-  function call(entry: Entry, message: Extract<WorkerMessage, { t: 'call' }>, bytes: Buffer | undefined): void {
-    if (++entry.calls > callsAtOnce) return condemn('it asked more at once than it may');
-    const work = () => answer(entry, message, bytes).finally(() => entry.calls--);
+  function call(entry: Entry, message: CallMessage, bytes: Buffer | undefined, weight: number): void {
+    if (entry.calls >= callsAtOnce) return condemn('it asked more at once than it may');
+    if (!mayWeigh(message.op, weight))
+      return send({ t: 'reply', run: message.run, id: message.id, reply: refusedCall });
+    entry.calls++;
+    const work = () => answer(entry, message, bytes).then(() => entry.calls--);
     // Reads go one after another, each when the last one's bytes have left: what a guest does not wait for must not pile up here.
     if (message.op.endsWith('.readFile')) reading = reading.then(drained).then(work);
     else void work();
   }
 
-  async function answer(
-    entry: Entry,
-    message: Extract<WorkerMessage, { t: 'call' }>,
-    bytes: Buffer | undefined,
-  ): Promise<void> {
+  /** Never rejects: nobody would handle it, and that would end the service. */
+  async function answer(entry: Entry, { id, op, args }: CallMessage, bytes: Buffer | undefined): Promise<void> {
     const run = entry.program.runId;
     if (!entries.has(run)) return;
-    const reply: HostReply = await entry.host.call({
-      op: message.op,
-      args: message.args as never,
-      ...(bytes ? { bytes } : {}),
-    });
-    if (!entries.has(run)) return;
-    const { bytes: replyBytes, ...plain } = reply as HostReply & { bytes?: Uint8Array };
-    send({ t: 'reply', run, id: message.id, reply: plain as HostReply }, replyBytes);
+    try {
+      const reply: HostReply = await entry.host.call({ op, args: args as never, ...(bytes ? { bytes } : {}) });
+      if (!entries.has(run)) return;
+      const { bytes: replyBytes, ...plain } = reply as HostReply & { bytes?: Uint8Array };
+      send({ t: 'reply', run, id, reply: plain as HostReply }, replyBytes);
+    } catch {
+      // A value that came in through the API may be nested more deeply than can be encoded.
+      if (entries.has(run)) send({ t: 'reply', run, id, reply: failedCall });
+    }
   }
 
   async function drained(): Promise<void> {
@@ -156,7 +172,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
 
   /** The worker ends a run by itself: if V8 does not let go in time, its cause stands and the worker is killed. */
   function ending(entry: Entry, message: Extract<WorkerMessage, { t: 'ending' }>): void {
-    const end = parseGuestEnd(message.end);
+    const end = boundedEnd(entry.program, message.end);
     if (end.status === 'limit_exceeded') entry.cause ??= end as StopCause;
     entry.cpuMs = message.cpuMs;
     // V8 takes a gigabyte more each time it nears its limit: what ran out of memory gets little time to unwind.
@@ -196,6 +212,7 @@ export function createWorker(process: WorkerProcess, events: WorkerEvents): Work
   function processGone(end: { code: number | null; signal: string | null; reason?: 'ramBytes' }): void {
     gone = true;
     retired = true;
+    throttle.close();
     const detail = offence || (end.reason === 'ramBytes' ? 'out of memory' : `exit ${end.code ?? end.signal}`);
     ready.reject(new Error(`worker died before it was ready: ${detail}: ${process.stderrTail()}`));
     const all = [...entries.values()];

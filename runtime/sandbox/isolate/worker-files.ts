@@ -20,6 +20,7 @@ export function workerFiles(assets: Map<string, string>, options: WorkerOptions)
   const add = (path: string) => files.set(`runtime/${path}`, readFileSync(join(runtime, path), 'utf8'));
   for (const name of readdirSync(join(here, 'worker'))) add(`sandbox/isolate/worker/${name}`);
   add('sandbox/frames.ts');
+  add('sandbox/json-weight.ts');
   add('json.ts');
   for (const [name, text] of assets) files.set(`assets/${name}`, text);
   files.set('package.json', '{"type":"module"}');

@@ -95,6 +95,10 @@ export function createPythonPool(options: PythonOptions): PythonPool {
       await pool.open();
       return pool;
     } catch (error) {
+      // It would go on to start workers that nobody counts.
+      const failed = pool;
+      pool = undefined;
+      await failed?.close();
       fail(error);
       throw error;
     }

@@ -1,6 +1,7 @@
 /** What a guest says to its worker, and what the worker may say for it: hostile texts, bounded as the protocol is. */
 import { type Json, jsonDepth, maxJsonDepth, parseJson } from '../../../json.ts';
 import type { HostReply } from '../../driver.ts';
+import { jsonWeight, maxMarks } from '../../json-weight.ts';
 
 /** What the protocol takes (protocol.ts, worker-client.ts): a guest must not make its worker break it. */
 export const MAX_OP_CHARS = 64;
@@ -45,6 +46,18 @@ export function readMessage(json: string): Message | undefined {
     return undefined;
   }
 }
+
+/** Arguments that the host would not read, and end this worker for: it cannot know that a guest is to blame. */
+export const isTooMuch = (json: string): boolean =>
+  json.length > MAX_MESSAGE_CHARS || (json.length > maxMarks && jsonWeight(Buffer.from(json)).isTooMuch);
+
+/** Whose promise waits for an answer to this message, which is not read: as the prelude writes it. */
+export function callId(json: string): number | undefined {
+  const id = /^\{"t":"call","id":(\d{1,15}),/.exec(String(json).slice(0, 64))?.[1];
+  return id === undefined ? undefined : Number(id);
+}
+
+export const refusedArguments = refused('the arguments are nested too deeply, or too large', 'ERR_INVALID_ARG_VALUE');
 
 /** isolated-vm copied what was thrown: plain data, hostile names and texts. */
 export function plainError(error: unknown): { name: string; message: string; stack: string } {

@@ -7,12 +7,15 @@ import type { Channel } from './channel.ts';
 import {
   arrayBufferOf,
   brokenEnd,
+  callId,
+  isTooMuch,
   MAX_CALL_BYTES,
   MAX_MESSAGE_CHARS,
   MAX_OP_CHARS,
   plainError,
   readMessage,
   refused,
+  refusedArguments,
   tooLargeEnd,
 } from './guest-messages.ts';
 import { createOutput } from './guest-output.ts';
@@ -119,6 +122,11 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     return { reply, ...(replyBytes ? { bytes: arrayBufferOf(replyBytes) } : {}) };
   }
 
+  /** Not at once: the guest is still in the middle of asking. */
+  function refuseCall(id: number | undefined): void {
+    if (id !== undefined) setImmediate(() => deliver({ id, ...refusedArguments }));
+  }
+
   const moduleAnswer = async (args: Json): Promise<HostReply> =>
     (await loadModule(args, {
       read: (path) => callHost('fs.readFile', { path }, undefined),
@@ -156,7 +164,7 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     post(json, bytes) {
       if (ended) return;
       const message = readMessage(json);
-      if (!message) return;
+      if (!message || (message.t === 'call' && isTooMuch(json))) return refuseCall(callId(json));
       if (message.t === 'out') output.write(message.stream, message.text);
       else if (message.t === 'timer') timers.set(message.id, message.ms);
       else if (message.t === 'clear') timers.clear(message.id);
@@ -175,8 +183,7 @@ export function startGuestRun(start: StartMessage, deps: Deps): GuestRun {
     },
     async ask(json, bytes) {
       const message = readMessage(json);
-      if (!message || !('op' in message) || json.length > MAX_MESSAGE_CHARS)
-        return { json: JSON.stringify(refused('no message')) };
+      if (!message || !('op' in message) || isTooMuch(json)) return { json: JSON.stringify(refusedArguments) };
       // Blocks until the isolate is gone: the guest called process.exit, and its end was posted before.
       if (ended || (message.op as string) === 'exit') return new Promise(() => {});
       const answered = await answer(String(message.op), message.args, bytes);
