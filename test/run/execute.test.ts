@@ -9,6 +9,21 @@ import { type Guest, openRunning } from './running.ts';
 
 const MiB = 1024 * 1024;
 
+/** A store that takes only what `check` does not throw at. */
+const refusing =
+  (check: (value: unknown) => void) =>
+  (store: Store): Store => ({
+    ...store,
+    transaction: (body, options) =>
+      store.transaction((tx) => {
+        const put: typeof tx.put = (key, value) => {
+          check(value);
+          return tx.put(key, value);
+        };
+        return body({ ...tx, put });
+      }, options),
+  });
+
 test('displays are bounded by what they take in the record, whatever outputBytes is', { timeout: 60_000 }, async () => {
   const { submit, runStore, guests, close } = await openRunning();
   const id = await submit({ outputBytes: 64 * MiB });
@@ -31,20 +46,8 @@ test('displays are bounded by what they take in the record, whatever outputBytes
 
 test('a record that cannot be written as one text is written without its output', async () => {
   // As V8 does it above 512 Mi characters, without half a gigabyte.
-  const around = (store: Store): Store => ({
-    ...store,
-    transaction: (body, options) =>
-      store.transaction(
-        (tx) =>
-          body({
-            ...tx,
-            put(key, value) {
-              if (JSON.stringify(value).includes('beyond measure')) throw new RangeError('Invalid string length');
-              return tx.put(key, value);
-            },
-          }),
-        options,
-      ),
+  const around = refusing((value) => {
+    if (JSON.stringify(value).includes('beyond measure')) throw new RangeError('Invalid string length');
   });
   const { submit, runs, runStore, guests, logged, close } = await openRunning({ around });
   const id = await submit();
@@ -89,21 +92,9 @@ test('no event is lost when a flush takes longer than the interval of saving', {
 
 test('a queued run whose start cannot be written ends in its record, and is not run again', async () => {
   let isFull = false;
-  const around = (store: Store): Store => ({
-    ...store,
-    transaction: (body, options) =>
-      store.transaction(
-        (tx) =>
-          body({
-            ...tx,
-            put(key, value) {
-              if (isFull && (value as { state?: string }).state === 'started')
-                throw new CordonError('storage_full', 'The disk is full');
-              return tx.put(key, value);
-            },
-          }),
-        options,
-      ),
+  const around = refusing((value) => {
+    if (isFull && (value as { state?: string }).state === 'started')
+      throw new CordonError('storage_full', 'The disk is full');
   });
   const { submit, runStore, guests, close } = await openRunning({ turns: 1, around });
   await submit();

@@ -135,9 +135,20 @@ export async function openNodeGuest() {
   return { run, bake, guest, close: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
+/** A message of the modules in the image: which of these it has, `t` says. */
+interface GuestAsked {
+  t: string;
+  id: number;
+  op: string;
+  args: unknown;
+  mime: string;
+  data: string;
+  end: string;
+}
+
 function serve(socket: Socket, told: NodeRun, host: NonNullable<NodeRunOptions['host']>) {
   const read = frameReader(64 * 1024 * 1024, (header) => {
-    const { t, id, op, args, mime, data, end } = header as any;
+    const { t, id, op, args, mime, data, end } = header as GuestAsked;
     const reply = (value: object) => socket.write(encodeFrame({ t: 'reply', id, reply: value }));
     if (t === 'end') {
       told.end = end;
