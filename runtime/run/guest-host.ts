@@ -1,5 +1,6 @@
 /** The one door of a guest: every question it asks passes here, counted, checked and answered. */
 import type { GuestHost, HostCall, HostReply } from '../sandbox/driver.ts';
+import { failedCall } from '../sandbox/guest-frames.ts';
 import type { GuestEgress } from './guest-egress.ts';
 import type { GuestFiles } from './guest-files.ts';
 import type { GuestMemory } from './guest-memory.ts';
@@ -92,7 +93,7 @@ export function createGuestHost({
         await live.durable;
         return await answer(call);
       } catch {
-        return { ok: false, error: { name: 'Error', message: 'Cordon could not answer this call', code: 'EIO' } };
+        return failedCall;
       }
     },
     waiting,
