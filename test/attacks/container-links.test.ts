@@ -185,7 +185,9 @@ n > 100`,
     language: 'python',
     code: `
 import os, time
-for n in range(30): os.makedirs(f'a/b{n}/c/d'); open(f'a/b{n}/c/d/f', 'w').write('mine')
+for n in range(30):
+    try: os.makedirs(f'a/b{n}/c/d'); open(f'a/b{n}/c/d/f', 'w').write('mine')
+    except FileNotFoundError: pass  # the host was faster with its DELETE
 end = time.monotonic() + 3
 n = 0
 while time.monotonic() < end:
