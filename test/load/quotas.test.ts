@@ -89,32 +89,34 @@ describe('200 runs at once from five agents', () => {
         expect([id, mostAtOnce(records) <= concurrentRuns]).toEqual([id, true]);
       }
       expect(health.length).toBeGreaterThan(5);
-      expect(Math.max(...health)).toBeLessThan(2000);
+      expect(Math.max(...health)).toBeLessThan(5000);
     },
   );
 });
+
+/** A guest that waits for a word in its agent's memory. */
+const untilGo = `import { memory } from 'cordon';
+  while (!(await memory.get('go'))) await new Promise((ok) => setTimeout(ok, 100));`;
 
 describe('quotas hold exactly', () => {
   test('concurrentRuns: as many as allowed run, the next waits, and starts when one ends', async () => {
     await agent('three', { concurrentRuns: 3 });
     await Promise.all(
       Array.from({ length: 9 }, () =>
-        run(server, 'three', 'await new Promise((ok) => setTimeout(ok, 600))', { prefer: 'respond-async' }),
+        run(server, 'three', 'await new Promise((ok) => setTimeout(ok, 2000))', { prefer: 'respond-async' }),
       ),
     );
-    await sleep(60);
-    const states = (await recordsOf('three')).map(({ status }) => status);
-    expect(states.filter((status) => status === 'queued')).toHaveLength(6);
+    const queued = async () => (await recordsOf('three')).filter(({ status }) => status === 'queued');
+    await expect.poll(queued, { interval: 20, timeout: 10_000 }).toHaveLength(6);
     expect(mostAtOnce(await allEnded('three'))).toBe(3);
   });
 
   test('queuedRuns: exactly so many wait, one more is 429 with the quota named', async () => {
     await agent('short-queue', { concurrentRuns: 1, queuedRuns: 5 });
     const answers = await Promise.all(
-      Array.from({ length: 12 }, () =>
-        run(server, 'short-queue', 'await new Promise((ok) => setTimeout(ok, 300))', { prefer: 'respond-async' }),
-      ),
+      Array.from({ length: 12 }, () => run(server, 'short-queue', untilGo, { prefer: 'respond-async' })),
     );
+    expect((await ask(server, 'PUT', '/v1/agents/short-queue/memory/go', true)).status).toBe(201);
     expect(answers.map(({ status }) => status).sort()).toEqual([...Array(6).fill(202), ...Array(6).fill(429)]);
     const refused = answers.find(({ status }) => status === 429);
     expect(refused?.json).toMatchObject({ code: 'quota_exceeded' });
@@ -139,7 +141,7 @@ describe('quotas hold exactly', () => {
 });
 
 describe('fairness', () => {
-  test('agent A queues 190, B 10: the last of B ends before the 40th of A', { timeout: 60_000 }, async () => {
+  test('agent A queues 190, B 10: the last of B ends before the 40th of A', { timeout: 120_000 }, async () => {
     const fair = mkdtempSync(join(tmpdir(), 'cordon-fair-'));
     const alone = await startServer(fair, { CORDON_MAX_RUNNING: '4' });
     try {
@@ -151,9 +153,7 @@ describe('fairness', () => {
         expect(answers.map(({ status }) => status)).toEqual(Array(count).fill(202));
       };
       // The first of A wait until all of B is there, however slow the machine takes them.
-      const gate = `import { memory } from 'cordon';
-        while (!(await memory.get('go'))) await new Promise((ok) => setTimeout(ok, 100));`;
-      for (let place = 0; place < 4; place++) expect((await submit('a', gate)).status).toBe(202);
+      for (let place = 0; place < 4; place++) expect((await submit('a', untilGo)).status).toBe(202);
       // B comes when all of A is there: a queue that only kept the order would serve it last.
       await submitAll('a', 186);
       await submitAll('b', 10);
@@ -165,7 +165,7 @@ describe('fairness', () => {
           ? records.map((record) => Date.parse(record[field] as string)).sort((x, y) => x - y)
           : undefined;
       };
-      await expect.poll(() => times('a', 'finishedAt'), { timeout: 30_000 }).toBeDefined();
+      await expect.poll(() => times('a', 'finishedAt'), { timeout: 100_000 }).toBeDefined();
       for (const field of ['startedAt', 'finishedAt'] as const) {
         const [a, b] = [(await times('a', field)) as number[], (await times('b', field)) as number[]];
         const queuedBefore = a.filter((at) => at < (b[0] as number)).length;

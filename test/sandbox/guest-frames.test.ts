@@ -88,13 +88,20 @@ describe('whole frames', () => {
 });
 
 describe('memory', () => {
-  const grown = (before: NodeJS.MemoryUsage) => {
-    collectGarbage();
-    const { arrayBuffers, heapUsed } = process.memoryUsage();
-    return arrayBuffers - before.arrayBuffers + Math.max(0, heapUsed - before.heapUsed);
-  };
+  /** Asks again: V8 gives back the bytes of buffers on another thread. */
+  const expectLittleKept = (before: NodeJS.MemoryUsage) =>
+    expect
+      .poll(
+        () => {
+          collectGarbage();
+          const { arrayBuffers, heapUsed } = process.memoryUsage();
+          return arrayBuffers - before.arrayBuffers + Math.max(0, heapUsed - before.heapUsed);
+        },
+        { timeout: 10_000 },
+      )
+      .toBeLessThan(10 * MiB);
 
-  test('what follows a frame of 32 MiB does not keep it', () => {
+  test('what follows a frame of 32 MiB does not keep it', async () => {
     collectGarbage();
     const before = process.memoryUsage();
     const readers = [1, 2, 3].map(() => {
@@ -102,11 +109,11 @@ describe('memory', () => {
       feed(raw('{}', 32 * MiB, Buffer.alloc(32 * MiB + 1)));
       return feed;
     });
-    expect(grown(before)).toBeLessThan(10 * MiB);
+    await expectLittleKept(before);
     expect(readers.map((feed) => feed(Buffer.alloc(1)))).toEqual([2, 2, 2]);
   });
 
-  test('200,000 chunks of one byte of an unfinished frame are kept in little more than their bytes', () => {
+  test('200,000 chunks of one byte of an unfinished frame are kept in little more than their bytes', async () => {
     const { feed } = reader();
     collectGarbage();
     const before = process.memoryUsage();
@@ -114,7 +121,8 @@ describe('memory', () => {
     let kept = 0;
     for (let n = 0; n < 200_000; n++) kept = feed(Buffer.allocUnsafeSlow(1));
     expect(kept).toBe(200_010);
-    expect(grown(before)).toBeLessThan(10 * MiB);
+    await expectLittleKept(before);
+    expect(feed(Buffer.alloc(1))).toBe(200_011);
   });
 });
 
