@@ -1,8 +1,9 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Around, Launcher } from './launcher.ts';
-import type { WorkerExit, WorkerProcess } from './worker-process.ts';
+import { cannotJoin, type WorkerExit, type WorkerProcess } from './worker-process.ts';
 
 /** Where probe-inside.ts lies in the app folder. */
 export const probeEntry = 'walls-probe.js';
@@ -10,7 +11,7 @@ export const probeSource = () => readFile(new URL('./probe-inside.ts', import.me
 
 const MiB = 1024 * 1024;
 const capBytes = 96 * MiB;
-/** A probe that takes longer counts as failed: a wall that hangs a worker is no wall. */
+/** A probe that takes longer is made once more, then its walls count as not standing: one that hangs a worker is no wall. */
 const patienceMs = 10_000;
 
 export interface Finding {
@@ -21,6 +22,8 @@ export interface Finding {
   stderr: string;
   /** Only if it was told to use up memory. */
   exit: WorkerExit | undefined;
+  /** Why this says nothing about a wall: the machine, not a wall, kept the probe from its answer. */
+  unclear?: string;
 }
 
 export interface Prober {
@@ -45,37 +48,60 @@ export async function openProber(launcher: Launcher, scratchDir: string, folderN
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
 
-  return {
-    async run(around, { eat }) {
-      const targets = { openFile, ownerFile, writable, port, servicePid: process.pid, eatBytes: 4 * capBytes };
-      const worker = launcher.start({
-        around,
-        isolates: false,
-        entry: probeEntry,
-        args: [JSON.stringify(targets)],
-        ramBytes: eat ? capBytes : 1024 * MiB,
-        name: 'probe',
-      });
-      const timer = setTimeout(worker.kill, patienceMs);
-      try {
-        const line = await firstLine(worker);
-        const status = line === undefined ? '' : await readFile(`/proc/${worker.pid}/status`, 'latin1').catch(() => '');
-        let exit: WorkerExit | undefined;
-        if (eat && line !== undefined) {
-          worker.channel.write('eat');
-          exit = await worker.exited;
-        }
-        return {
-          outcomes: line === undefined ? undefined : JSON.parse(line).outcomes,
-          status,
-          stderr: worker.stderrTail().trim(),
-          exit,
-        };
-      } finally {
-        clearTimeout(timer);
-        worker.kill();
+  async function look(around: Around, { eat }: { eat: boolean }): Promise<Finding> {
+    const targets = { openFile, ownerFile, writable, port, servicePid: process.pid, eatBytes: 4 * capBytes };
+    const worker = launcher.start({
+      around,
+      isolates: false,
+      entry: probeEntry,
+      args: [JSON.stringify(targets)],
+      ramBytes: eat ? capBytes : 1024 * MiB,
+      name: 'probe',
+    });
+    let hurried = false;
+    const timer = setTimeout(() => {
+      hurried = true;
+      worker.kill();
+    }, patienceMs);
+    let ended: WorkerExit | undefined;
+    void worker.exited.then((exit) => {
+      ended = exit;
+    });
+    try {
+      const line = await firstLine(worker);
+      // bubblewrap told the pid before it let the probe begin, but a service that was busy meanwhile reads both in one turn,
+      // the channel first.
+      while (line !== undefined && worker.pid === 0 && ended === undefined) await nextTurn();
+      const status = line === undefined ? '' : await readFile(`/proc/${worker.pid}/status`, 'latin1').catch(() => '');
+      if (eat && line !== undefined) {
+        timer.refresh();
+        worker.channel.write('eat');
         await worker.exited;
       }
+      const unclear = whyUnclear(line, status, ended, hurried);
+      return {
+        outcomes: line === undefined ? undefined : JSON.parse(line).outcomes,
+        status,
+        stderr: worker.stderrTail().trim(),
+        exit: eat && line !== undefined ? ended : undefined,
+        ...(unclear === undefined ? {} : { unclear }),
+      };
+    } finally {
+      clearTimeout(timer);
+      worker.kill();
+      await worker.exited;
+    }
+  }
+
+  return {
+    async run(around, options) {
+      const first = await look(around, options);
+      if (first.unclear === undefined) return first;
+      const again = await look(around, options);
+      if (again.outcomes === undefined) return first.outcomes === undefined ? again : first;
+      // What once got through is not forgotten.
+      const through = Object.entries(first.outcomes ?? {}).filter(([, outcome]) => outcome.startsWith('done'));
+      return { ...again, outcomes: { ...again.outcomes, ...Object.fromEntries(through) } };
     },
     async close() {
       await new Promise((resolve) => server.close(resolve));
@@ -93,4 +119,18 @@ function firstLine(worker: WorkerProcess): Promise<string | undefined> {
     });
     worker.exited.then(() => resolve(undefined));
   });
+}
+
+/** What a wall that cannot be built never does: it ends by itself, with a code and its reason on stderr. */
+function whyUnclear(
+  line: string | undefined,
+  status: string,
+  ended: WorkerExit | undefined,
+  hurried: boolean,
+): string | undefined {
+  if (line === undefined && hurried) return `no answer within ${patienceMs / 1000} s`;
+  if (line === undefined && ended?.signal === 'SIGKILL') return 'it was killed from outside';
+  if (line === undefined && ended?.code === cannotJoin) return 'it could not join its cgroup';
+  if (line !== undefined && status === '' && process.platform === 'linux') return 'its status could not be read';
+  return undefined;
 }

@@ -8,12 +8,12 @@ export function processIdentity(pid: number): string {
   return `${pidNamespace()}-${pid}-${startTicks(pid) ?? 0}`;
 }
 
-/** Whether the process of an identity is gone. An identity of another pid namespace cannot be judged from here: false. */
+/** Whether the process of an identity is gone. What cannot be judged from here, as another pid namespace: false. */
 export function isGone(identity: string): boolean {
   const [namespace, pid, ticks] = identity.split('-');
   if (namespace !== pidNamespace()) return false;
-  if (ticks !== '0') return startTicks(Number(pid)) !== Number(ticks);
   try {
+    if (ticks !== '0') return startTicks(Number(pid)) !== Number(ticks);
     process.kill(Number(pid), 0);
     return false;
   } catch (error) {
@@ -29,14 +29,18 @@ function pidNamespace(): string {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat (proc(5)); the process name before it may hold spaces and brackets. */
+/**
+ * Field 22 of /proc/<pid>/stat (proc(5)); the process name before it may hold spaces and brackets. Undefined: it is gone.
+ * Errors: whatever else keeps the file from being read, as too many open ones.
+ */
 function startTicks(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     // A zombie runs nothing and holds nothing, though its pid is still taken.
     return fields[0] === 'Z' ? undefined : Number(fields[19]);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
   }
 }

@@ -39,7 +39,8 @@ export function judgeJail(finding: Finding): WallReport {
       'connect to a loopback port',
       'find an environment variable',
     ],
-    by: /^refused /,
+    // By whatever code, but for those of a machine that is short of something.
+    by: /^refused (?!EAGAIN|EMFILE|ENFILE|ENOMEM|TIMEOUT)/,
     // Not "see the service process": here its pid is another process, in a container even the probe's own thread.
     also: [
       ['no capability outside', /^CapEff:\s*0+$/m],
@@ -119,6 +120,7 @@ function judge(
   const { outcomes } = finding;
   if (outcomes === undefined) return { name, stands: false, detail: silence(finding) };
   const broken = rule.refused.filter((attempt) => !rule.by.test(outcomes[attempt] ?? 'not tried'));
+  if (broken.length === 0 && finding.unclear !== undefined) return { name, stands: false, detail: silence(finding) };
   const absent = (rule.also ?? []).filter(([, inStatus]) => !inStatus.test(finding.status)).map(([what]) => what);
   if (broken.length + absent.length > 0) {
     const done = broken.map((attempt) => `${attempt} (${outcomes[attempt] ?? 'not tried'})`);
@@ -137,6 +139,7 @@ function judge(
 }
 
 function silence(finding: Finding): string {
+  if (finding.unclear !== undefined) return `it could not be judged: ${finding.unclear}`;
   const last = finding.stderr.split('\n').filter(Boolean).slice(-2).join(' ');
   return `a process inside it does not start${last === '' ? '' : `: ${last}`}`;
 }

@@ -3,7 +3,7 @@ import { installHint } from './bubblewrap.ts';
 import { type Cgroups, openCgroups } from './cgroup.ts';
 import { findScratch, type JailFile, jailFolderName, makeJailFolder, reapJailFolders } from './jail-folder.ts';
 import { type Around, createLauncher } from './launcher.ts';
-import { openProber, probeSource } from './probe.ts';
+import { type Finding, openProber, probeSource } from './probe.ts';
 import { createResidentWatchdog, watchdogIntervalMs } from './resident-watchdog.ts';
 import { findCommand, unprivilegedUsers } from './unprivileged-user.ts';
 import { judgeJail, judgePermissions, judgeRam, judgeSeccomp, judgeUser } from './verdict.ts';
@@ -110,13 +110,13 @@ export async function prepareWalls(options: WallsOptions): Promise<Walls> {
       ]);
       const jail = jailed === undefined ? off('jail', whyNoJail()) : judgeJail(jailed);
       // What keeps a process from starting is left out, so that workers start all the same, as in a default container.
-      // What starts but has a hole is kept: it still stops something.
-      if (jailed?.outcomes === undefined) around.jail = undefined;
+      // What starts but has a hole is kept: it still stops something. So is what could not be judged.
+      if (jailed !== undefined && cannotStart(jailed)) around.jail = undefined;
       const whole = await prober.run({ ...around, permissions: false }, { eat: capped });
       const seccomp = around.seccomp
         ? judgeSeccomp(whole, around.jail === undefined ? 1 : 2)
         : off('seccomp', folder.hasFilters ? undefined : `no filter for ${process.platform} ${process.arch}`);
-      if (whole.outcomes === undefined) around.seccomp = false;
+      if (cannotStart(whole)) around.seccomp = false;
       const capProbe =
         whole.outcomes === undefined ? await prober.run({ ...around, permissions: false }, { eat: capped }) : whole;
       return [
@@ -163,6 +163,8 @@ export async function prepareWalls(options: WallsOptions): Promise<Walls> {
     return process.platform === 'linux' ? `bubblewrap is not installed: ${installHint}` : 'needs Linux';
   }
 }
+
+const cannotStart = ({ outcomes, unclear }: Finding) => outcomes === undefined && unclear === undefined;
 
 const off = (name: WallName, reason = 'disabled'): WallReport => ({ name, stands: false, detail: reason });
 

@@ -10,6 +10,8 @@ import type { Cgroup } from './cgroup.ts';
 import type { ResidentWatchdog } from './resident-watchdog.ts';
 
 const tailBytes = 16 * 1024;
+/** Exit code of a worker whose cgroup did not take it. */
+export const cannotJoin = 96;
 
 export interface WorkerExit {
   code: number | null;
@@ -144,8 +146,7 @@ export function launch(plan: LaunchPlan): WorkerProcess {
  * No core dump either: it would put guests' memory on the disk; nor any file, should a wall in front of that be missing.
  */
 function enterLimits(plan: LaunchPlan): string[] {
-  const script =
-    'ulimit -c 0; ulimit -f 0; while [ "$1" != -- ]; do echo $$ > "$1" || exit 96; shift; done; shift; exec "$@"';
+  const script = `ulimit -c 0; ulimit -f 0; while [ "$1" != -- ]; do echo $$ > "$1" || exit ${cannotJoin}; shift; done; shift; exec "$@"`;
   return ['/bin/sh', '-c', script, 'sh', ...(plan.cgroup?.procs ?? []), '--', ...plan.command];
 }
 
