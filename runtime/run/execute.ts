@@ -121,7 +121,7 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
     live.running(execution);
     const { outcome, usage } = await execution.done;
     clearTimeout(deadline);
-    host.shown.end();
+    host.end();
     egress.close();
     await opened.egress.close();
     executing.end({ attributes: { status: outcome.status } });
@@ -182,7 +182,7 @@ function refusalName(error: unknown): string {
 const RETRY_RECORD_MS = 1000;
 
 /** The end is durable before anyone is told. While the disk refuses it, it is tried again: a finished run is never lost silently. */
-async function settle(live: LiveRun, ended: SettledEnd, savedEvents: number, deps: ExecuteDeps): Promise<void> {
+async function settle(live: LiveRun, ended: SettledEnd, lastSaved: number, deps: ExecuteDeps): Promise<void> {
   const again = (what: string) => (error: unknown) =>
     deps.log.error({ runId: live.record.id, error }, `${what}; it is tried again`);
   const settling = live.step('settle');
@@ -190,7 +190,7 @@ async function settle(live: LiveRun, ended: SettledEnd, savedEvents: number, dep
   settling.end();
   live.trace.end({ attributes: { status: record.status } });
   // Not after the admission's flush but with it: the store keeps their order, and fails both when the first fails.
-  const events = live.events.events.slice(savedEvents);
+  const events = live.events.unsaved(lastSaved);
   const write = (end: RunRecord, unsaved: readonly RunEvent[]) => async () => {
     if (!live.refused) await deps.runStore.finished(end, unsaved, sourceToKeep(live));
   };

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Execution, StopCause } from '../sandbox/driver.ts';
 import type { OpenSpan, RunTrace, SpanRecord, StepName } from '../telemetry/spans.ts';
-import { createEventLog, type EventLog } from './event-log.ts';
+import { createEventLog, type EventLog, type ReadSaved } from './event-log.ts';
 import type { RunRecord, RunRequest } from './record.ts';
 import type { StoredSource } from './stored-source.ts';
 
@@ -42,10 +42,11 @@ export interface NewLiveRun {
   request: RunRequest;
   trace: RunTrace;
   clock: Clock;
+  savedEvents: (id: string, afterSeq: number) => ReturnType<ReadSaved>;
 }
 
-export function createLiveRun({ record, request, trace, clock }: NewLiveRun): LiveRun {
-  const events = createEventLog(clock);
+export function createLiveRun({ record, request, trace, clock, savedEvents }: NewLiveRun): LiveRun {
+  const events = createEventLog(clock, (afterSeq) => savedEvents(record.id, afterSeq));
   const { promise: finished, resolve: finish } = Promise.withResolvers<RunRecord>();
   const abort = new AbortController();
   let execution: Execution | undefined;

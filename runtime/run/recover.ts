@@ -44,12 +44,12 @@ async function interrupt(
   tenant: string,
   id: string,
   { runStore, clock }: SubmitDeps,
-  known: (record: RunRecord, events: RunEvent[]) => Partial<RunRecord>,
+  known: (record: RunRecord, events: ToldEvents) => Partial<RunRecord>,
   why: string,
 ) {
   const record = await runStore.get(tenant, id);
   const { files: _, ...source } = await runStore.source(id);
-  const saved = await runStore.events(id);
+  const saved = await told(runStore.events(id));
   const terminal = {
     ...record,
     ...known(record, saved),
@@ -57,16 +57,34 @@ async function interrupt(
     error: { name: 'ServiceRestarted', message: why },
     finishedAt: isoTime(clock.now()),
   };
-  const events: RunEvent[] = saved.length > 0 ? [] : [{ seq: 1, at: record.createdAt, type: 'queued' }];
+  const events: RunEvent[] = saved.last ? [] : [{ seq: 1, at: record.createdAt, type: 'queued' }];
   await runStore.finished(terminal, events, source);
 }
 
+/** What a record needs of its run's events: there may be millions of others. */
+interface ToldEvents {
+  stdout: string;
+  stderr: string;
+  displays: Display[];
+  started?: RunEvent;
+  last?: RunEvent;
+}
+
+async function told(pieces: AsyncIterable<RunEvent[]>): Promise<ToldEvents> {
+  const all: ToldEvents = { stdout: '', stderr: '', displays: [] };
+  for await (const piece of pieces)
+    for (const event of piece) {
+      if (event.type === 'stdout' || event.type === 'stderr') all[event.type] += String(event.text);
+      else if (event.type === 'display') all.displays.push({ mime: String(event.mime), data: String(event.data) });
+      else if (event.type === 'started') all.started = event;
+      all.last = event;
+    }
+  return all;
+}
+
 /** How far a run came, as the events say that were saved before the crash: what came after the last of them is not known. */
-function toldByEvents(record: RunRecord, events: RunEvent[]): Partial<RunRecord> {
+function toldByEvents(record: RunRecord, { stdout, stderr, displays, started, last }: ToldEvents): Partial<RunRecord> {
   const { outputBytes: limit } = record.limits;
-  const shown = (type: 'stdout' | 'stderr') =>
-    events.map((event) => (event.type === type ? String(event.text) : '')).join('');
-  const [stdout, stderr] = [shown('stdout'), shown('stderr')];
   const mark = `\n[output cut: outputBytes is ${limit}]\n`;
   const marked = [stdout, stderr].filter((text) => text.endsWith(mark)).length;
   const allBytes = Buffer.byteLength(stdout) + Buffer.byteLength(stderr);
@@ -74,9 +92,6 @@ function toldByEvents(record: RunRecord, events: RunEvent[]): Partial<RunRecord>
   // A guest may print the mark itself. A cut leaves at most three bytes unused, since it takes no half of a character.
   const cut = marked > 0 && outputBytes >= limit - 3;
 
-  const displays = events
-    .filter(({ type }) => type === 'display')
-    .map(({ mime, data }): Display => ({ mime: String(mime), data: String(data) }));
   const output = {
     stdout,
     stderr,
@@ -85,8 +100,7 @@ function toldByEvents(record: RunRecord, events: RunEvent[]): Partial<RunRecord>
     ...(displays.length > 0 ? { displays } : {}),
   };
   const usage = { ...noUsage, outputBytes: cut ? outputBytes : allBytes };
-  const started = events.find(({ type }) => type === 'started');
-  if (!started) return { ...output, usage };
+  if (!started || !last) return { ...output, usage };
   const startedMs = Date.parse(started.at);
   return {
     ...output,
@@ -96,7 +110,7 @@ function toldByEvents(record: RunRecord, events: RunEvent[]): Partial<RunRecord>
       ...usage,
       queueMs: Math.max(0, startedMs - Date.parse(record.createdAt)),
       // Not to the restart: nobody was at work while Cordon was down.
-      wallMs: Math.max(0, Date.parse((events.at(-1) as RunEvent).at) - startedMs),
+      wallMs: Math.max(0, Date.parse(last.at) - startedMs),
     },
   };
 }
@@ -115,7 +129,13 @@ async function requeue(tenant: string, id: string, deps: SubmitDeps): Promise<vo
   const createdAtMs = Date.parse(record.createdAt);
   if (createdAtMs > deps.clock.now() - RATE_WINDOW_MS) deps.rate.add(agentKey(agent), createdAtMs);
   begin(
-    createLiveRun({ record: { ...record, traceId: trace.traceId }, request, trace, clock: deps.clock }),
+    createLiveRun({
+      record: { ...record, traceId: trace.traceId },
+      request,
+      trace,
+      clock: deps.clock,
+      savedEvents: deps.runStore.events,
+    }),
     agent,
     deps,
   );

@@ -2,6 +2,8 @@
 import { notFound } from '../errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import type { RunEvent, RunRecord, RunSource } from './record.ts';
+import { roughBytes } from './rough-bytes.ts';
+import { deleteEvents, putEvents, readEvents } from './stored-events.ts';
 import { fromDisk, type SourceOnDisk, type StoredSource, toDisk } from './stored-source.ts';
 
 /** A run that has not ended: `queued` ones were never started and may still be; `started` ones must never run twice. */
@@ -13,7 +15,6 @@ export interface Unfinished {
 const recordKey = (tenant: string, id: string) => ['run', tenant, id] as const;
 const sourceKey = (id: string) => ['run-source', id] as const;
 const unfinishedKey = (id: string) => ['run-unfinished', id] as const;
-const eventsKey = (id: string, firstSeq: number) => ['run-events', id, firstSeq] as const;
 
 export interface RunPage {
   records: RunRecord[];
@@ -56,17 +57,14 @@ export function createRunStore(store: Store) {
     forgetUnfinished: (id: string) => store.transaction((tx) => tx.delete(unfinishedKey(id))),
 
     /** Keeps events of a run that goes on, so that a crash does not take them along. */
-    saveEvents: (id: string, events: readonly RunEvent[]) =>
-      store.transaction((tx) => {
-        tx.put(eventsKey(id, (events[0] as RunEvent).seq), events);
-      }),
+    saveEvents: (id: string, events: readonly RunEvent[]) => store.transaction((tx) => putEvents(tx, id, events)),
 
     /** `events`: those that were not saved before. */
     finished: (record: RunRecord, events: readonly RunEvent[], sourceWithoutFiles: RunSource | undefined) =>
       store.transaction(
         (tx) => {
           tx.put(recordKey(record.tenant, record.id), record);
-          if (events[0]) tx.put(eventsKey(record.id, events[0].seq), events);
+          putEvents(tx, record.id, events);
           tx.delete(unfinishedKey(record.id));
           if (sourceWithoutFiles) tx.put(sourceKey(record.id), sourceWithoutFiles);
           // An end may use the space kept free: it makes room for others to be deleted.
@@ -86,11 +84,8 @@ export function createRunStore(store: Store) {
       return fromDisk(entry.value);
     },
 
-    /** Events of a finished run, without `finished`, which is made from the record. */
-    async events(id: string): Promise<RunEvent[]> {
-      const chunks = await store.range<RunEvent[]>({ prefix: ['run-events', id] });
-      return chunks.flatMap((chunk) => chunk.value);
-    },
+    /** Saved events after one, in order, in pieces. */
+    events: (id: string, afterSeq?: number) => readEvents(store, id, afterSeq),
 
     /** Newest first, those that `matches`, at most `limit` and about `PAGE_BYTES`, at least one, below `before`. */
     async page(
@@ -152,20 +147,10 @@ export function createRunStore(store: Store) {
           tx.delete(recordKey(tenant, id));
           tx.delete(sourceKey(id));
           tx.delete(unfinishedKey(id));
-          for (const { key } of tx.range({ prefix: ['run-events', id], keysOnly: true })) tx.delete(key);
+          deleteEvents(tx, id);
         }
       }),
   };
-}
-
-/** About as long as the value's JSON: escapes are not counted. */
-function roughBytes(value: unknown): number {
-  if (typeof value === 'string') return value.length + 3;
-  if (typeof value !== 'object' || value === null) return 8;
-  let bytes = 2;
-  if (Array.isArray(value)) for (const item of value) bytes += roughBytes(item);
-  else for (const [name, item] of Object.entries(value)) bytes += name.length + 4 + roughBytes(item);
-  return bytes;
 }
 
 export type RunStore = ReturnType<typeof createRunStore>;

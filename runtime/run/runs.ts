@@ -121,7 +121,8 @@ export function createRuns(deps: SubmitDeps): Runs {
     async events(tenant, id, afterSeq, signal) {
       const live = liveOf(tenant, id);
       if (live) return live.events.follow(afterSeq, signal);
-      return storedEvents(await runStore.get(tenant, id), await runStore.events(id), afterSeq);
+      // From two before: that none is found tells an event that never was from the last one.
+      return storedEvents(await runStore.get(tenant, id), runStore.events(id, Math.max(0, afterSeq - 2)), afterSeq);
     },
 
     async cancel(tenant, id) {
@@ -152,8 +153,17 @@ function followQuotas({ store, agents, queue }: SubmitDeps): void {
 }
 
 /** `finished` always comes, also for a caller that saw more events than a crash left. */
-async function* storedEvents(record: RunRecord, events: RunEvent[], afterSeq: number): AsyncGenerator<RunEvent> {
-  for (const event of events) if (event.seq > afterSeq) yield event;
-  const seq = afterSeq > events.length + 1 ? afterSeq + 1 : events.length + 1;
-  if (afterSeq < seq) yield { seq, at: record.finishedAt ?? record.createdAt, type: 'finished', run: record as never };
+async function* storedEvents(
+  record: RunRecord,
+  pieces: AsyncIterable<RunEvent[]>,
+  afterSeq: number,
+): AsyncGenerator<RunEvent> {
+  let last = 0;
+  for await (const piece of pieces)
+    for (const event of piece) {
+      last = event.seq;
+      if (last > afterSeq) yield event;
+    }
+  const seq = last === 0 && afterSeq > 0 ? afterSeq + 1 : last + 1;
+  if (seq > afterSeq) yield { seq, at: record.finishedAt ?? record.createdAt, type: 'finished', run: record as never };
 }

@@ -5,7 +5,7 @@ import type { RunStore } from './run-store.ts';
 
 const SAVE_EVENTS_EVERY_MS = 1000;
 
-/** Saves the events of a run that takes long, now and then. Returns the end of it, which answers how many are saved. */
+/** Saves the events of a run that takes long, now and then. Returns the end of it, which answers the last one saved. */
 export function keepSavingEvents(
   live: LiveRun,
   { runStore, log }: { runStore: RunStore; log: Log },
@@ -13,11 +13,13 @@ export function keepSavingEvents(
   let saved = 0;
   let saving: Promise<void> | undefined;
   async function save(): Promise<void> {
-    const events = live.events.events.slice(saved);
-    if (events.length === 0) return;
+    const events = live.events.unsaved(saved);
+    const last = events.at(-1);
+    if (!last) return;
     try {
       await runStore.saveEvents(live.record.id, events);
-      saved += events.length;
+      saved = last.seq;
+      live.events.saved(saved);
     } catch (error) {
       log.warn({ runId: live.record.id, error }, 'events of a run could not be saved yet');
     }

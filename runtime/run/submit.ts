@@ -70,7 +70,7 @@ export async function submit(
       if (earlier !== undefined) return;
       checkAdmission(agentKey(agent), agent.quotas, deps);
       const record = newRecord(request, trace.traceId, deps.clock.now());
-      live = createLiveRun({ record, request, trace, clock: deps.clock });
+      live = createLiveRun({ record, request, trace, clock: deps.clock, savedEvents: deps.runStore.events });
       const state = deps.queue.isFree(agentKey(agent), agent.quotas.concurrentRuns) ? 'started' : 'queued';
       deps.runStore.admit(tx, { ...record }, sourceOf(request), state);
       if (scope) deps.idempotency.remember(tx, scope, sha, record.id);

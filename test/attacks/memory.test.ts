@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Attack } from './attack.ts';
 import { attacks } from './attacks.ts';
 
@@ -160,6 +161,19 @@ attacks('memory', [
     limits: { cpuMs: 300 },
     look: cut,
   }),
+  {
+    name: 'a character on each stream in turn, as much as may be printed, is some ten thousand events at most',
+    code: "for (let n = 0; n < 32_000; n++) { process.stdout.write('o'); process.stderr.write('e'); } 'printed'",
+    ends: 'succeeded',
+    result: 'printed',
+    async after({ arena, record }) {
+      const { text } = await arena.call('GET', `/v1/runs/${record.id}/events`);
+      const events = text.split('\n\n').filter((event) => /^event: std(out|err)$/m.test(event));
+      expect(events.length).toBeLessThan(10_200);
+      const printed = events.map((event) => JSON.parse(/^data: (.*)$/m.exec(event)?.[1] ?? '').text).join('');
+      expect([...printed].sort().join('')).toBe('e'.repeat(32_000) + 'o'.repeat(32_000));
+    },
+  },
   ram('a flood of displays', "import { display } from 'cordon'; for (;;) display({ x: 'y'.repeat(10_000) });", {
     ends: /^(limit_exceeded (cpuMs|ramBytes|hostCalls))$/,
     name: 'a flood of displays ends',

@@ -1,15 +1,32 @@
 import { expect, test } from 'vitest';
 import { createEventLog } from '../../runtime/run/event-log.ts';
+import type { RunEvent } from '../../runtime/run/record.ts';
 
+/** A log whose events can be saved, in pieces of seven. */
 function log() {
-  const events = createEventLog({ now: () => 0 });
-  const seqs = async (afterSeq: number) => {
-    const followed: [number, string][] = [];
-    for await (const { seq, type } of events.follow(afterSeq, new AbortController().signal)) followed.push([seq, type]);
+  const saved: RunEvent[] = [];
+  const events = createEventLog({ now: () => 0 }, async function* (afterSeq) {
+    for (let at = afterSeq; at < saved.length; at += 7) yield saved.slice(at, at + 7);
+  });
+  const follow = async (afterSeq: number, signal = new AbortController().signal) => {
+    const followed: RunEvent[] = [];
+    for await (const event of events.follow(afterSeq, signal)) followed.push(event);
     return followed;
   };
-  return { events, seqs };
+  return {
+    events,
+    follow,
+    print(count: number) {
+      for (let n = 0; n < count; n++) events.append('stdout', { text: 'x' });
+    },
+    save() {
+      saved.push(...events.unsaved(saved.length));
+      events.saved(saved.length);
+    },
+  };
 }
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
 test.each([
   ['the start', 0, ['1 queued', '2 stdout', '3 finished']],
@@ -17,11 +34,58 @@ test.each([
   ['the end', 3, []],
   ['beyond the end', 9, ['10 finished']],
 ])('who follows a live run from %s sees its end once', async (_where, afterSeq, expected) => {
-  const { events, seqs } = log();
+  const { events, follow } = log();
   events.append('queued');
-  const following = seqs(afterSeq);
+  const following = follow(afterSeq);
   events.append('stdout', { text: 'hi' });
   events.append('finished');
   events.close();
-  expect((await following).map(([seq, type]) => `${seq} ${type}`)).toEqual(expected);
+  expect((await following).map(({ seq, type }) => `${seq} ${type}`)).toEqual(expected);
+});
+
+test('a run that says much is not all in memory, and who follows it from anywhere sees everything once', async () => {
+  const { events, follow, print, save } = log();
+  const from = [0, 1, 1234, 3999, 4500, 5100];
+  const early = from.map((afterSeq) => follow(afterSeq));
+  print(4000);
+  save();
+  expect(events.unsaved(0).length).toBeLessThanOrEqual(1000);
+  const late = from.map((afterSeq) => follow(afterSeq));
+  print(1000);
+  save();
+  print(100);
+  const [first] = events.unsaved(5000);
+  expect(first?.seq).toBe(5001);
+  events.append('finished');
+  events.close();
+  for (const [n, following] of [...early, ...late].entries())
+    expect((await following).map(({ seq }) => seq)).toEqual(numbers(from[n % from.length]! + 1, 5101));
+});
+
+test('nothing is forgotten before it is saved', () => {
+  const { events, print } = log();
+  print(5000);
+  events.saved(10);
+  expect(events.unsaved(10).map(({ seq }) => seq)).toEqual(numbers(11, 5000));
+});
+
+test('who leaves while saved events are read gets no more of them', async () => {
+  const { events, print, save } = log();
+  print(3000);
+  save();
+  const leave = new AbortController();
+  const seen: number[] = [];
+  for await (const { seq } of events.follow(0, leave.signal)) {
+    seen.push(seq);
+    if (seq === 3) leave.abort();
+  }
+  expect(seen).toEqual([1, 2, 3]);
+});
+
+test('what comes after the end is not an event', async () => {
+  const { events, follow, print } = log();
+  events.append('finished');
+  events.close();
+  print(1);
+  expect((await follow(0)).map(({ type }) => type)).toEqual(['finished']);
 });

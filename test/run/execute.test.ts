@@ -84,7 +84,7 @@ test('no event is lost when a flush takes longer than the interval of saving', {
   stallMs = 0;
   end();
   await expect.poll(async () => (await runStore.get('default', id)).status, { timeout: 10_000 }).toBe('succeeded');
-  const seqs = (await runStore.events(id)).map(({ seq }) => seq);
+  const seqs = (await Array.fromAsync(runStore.events(id))).flat().map(({ seq }) => seq);
   expect(seqs).toEqual(Array.from({ length: Math.max(...seqs) }, (_, at) => at + 1));
   expect(seqs.length).toBeGreaterThan(70);
   await close();

@@ -11,6 +11,7 @@ import { defaultLimits } from '../../runtime/sandbox/limits.ts';
 import { openStore } from '../../runtime/store/lmdb-store.ts';
 import type { Store } from '../../runtime/store/store.ts';
 import { endedRun } from './ended-run.ts';
+import { nothingSaved } from './nothing-saved.ts';
 
 const START = Date.parse('2026-01-01T00:00:00.000Z');
 
@@ -51,7 +52,7 @@ async function recovered(): Promise<RunRecord> {
 /** A run that prints `texts`, one a second, and starts a quarter of a second after its admission. */
 async function ranUntilTheCrash(texts: ['stdout' | 'stderr', string][], outputBytes = defaultLimits.outputBytes) {
   await admit('started', { limits: { ...defaultLimits, outputBytes } });
-  const log = createEventLog(clock);
+  const log = createEventLog(clock, nothingSaved);
   const output = createRunOutput(outputBytes, (type, text) => void log.append(type, { text }));
   log.append('queued');
   now += 250;
@@ -61,7 +62,7 @@ async function ranUntilTheCrash(texts: ['stdout' | 'stderr', string][], outputBy
     output.write(stream, text);
   }
   log.append('display', { mime: 'text/html', data: '<b>1</b>' });
-  await runStore.saveEvents('run_1', log.events);
+  await runStore.saveEvents('run_1', log.unsaved(0));
   now += 3_600_000;
 }
 

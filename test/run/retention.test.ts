@@ -65,7 +65,7 @@ test('what ended before the time goes with its source and events; what began bef
   expect(await sweep({})).toBe(1);
   expect(await left()).toEqual([long, ...young].sort());
   await expect(runStore.source(old)).rejects.toThrow('does not exist');
-  expect(await runStore.events(old)).toEqual([]);
+  expect(await Array.fromAsync(runStore.events(old))).toEqual([]);
   expect(read.filter((id) => young.includes(id))).toEqual([]);
   expect(ranges.filter(({ keysOnly, prefix }) => prefix[0] === 'run' && !keysOnly)).toEqual([]);
 });

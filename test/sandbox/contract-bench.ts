@@ -17,6 +17,7 @@ import { openStore } from '../../runtime/store/lmdb-store.ts';
 import { createTelemetry } from '../../runtime/telemetry/telemetry.ts';
 import { createWorkspaces } from '../../runtime/workspace/workspace.ts';
 import { closedEgress } from '../run/closed-egress.ts';
+import { nothingSaved } from '../run/nothing-saved.ts';
 
 const MiB = 1024 * 1024;
 
@@ -50,7 +51,7 @@ export async function openBench(folder: string, language: Language) {
     const runId = `run_contract${++runs}`;
     const record = { id: runId, limits, createdAt: new Date().toISOString() } as RunRecord;
     const trace = telemetry.startRun({}, { agent: owner, language });
-    const live = createLiveRun({ record, request: {} as never, trace, clock: systemClock });
+    const live = createLiveRun({ record, request: {} as never, trace, clock: systemClock, savedEvents: nothingSaved });
     const quota = { bytes: 100 * MiB, files: 10_000 };
     const target = lease.workspaceFolder;
     const files =

@@ -20,6 +20,7 @@ import type { Store } from '../../../runtime/store/store.ts';
 import { createTelemetry } from '../../../runtime/telemetry/telemetry.ts';
 import { createWorkspaces } from '../../../runtime/workspace/workspace.ts';
 import { closedEgress } from '../../run/closed-egress.ts';
+import { nothingSaved } from '../../run/nothing-saved.ts';
 import { ends } from './programs/ends.ts';
 import type { PythonProgram } from './programs/program.ts';
 import { results } from './programs/results.ts';
@@ -69,6 +70,7 @@ async function run({ code, input, files: given = {}, limits: some }: PythonProgr
       request: {} as never,
       trace: telemetry.startRun({}, { agent: owner.agent, language: 'python' }),
       clock: systemClock,
+      savedEvents: nothingSaved,
     }),
     files,
     memory: createGuestMemory({
