@@ -6,21 +6,22 @@ export interface RunOutput {
   write(stream: Stream, text: string): void;
   /** Shows a lone half that was held back. Call at the end. */
   end(): void;
-  readonly text: Record<Stream, string>;
+  /** What was shown so far, put together when it is asked for. */
+  readonly text: Readonly<Record<Stream, string>>;
   readonly truncated: Record<Stream, boolean>;
   /** Bytes of UTF-8 shown, marks not counted. */
   readonly bytes: number;
 }
 
 export function createRunOutput(outputBytes: number, onText: (stream: Stream, text: string) => void): RunOutput {
-  const shown = { stdout: '', stderr: '' };
+  const shown = { stdout: createPieces(), stderr: createPieces() };
   const truncated = { stdout: false, stderr: false };
   const held = { stdout: '', stderr: '' };
   let bytes = 0;
 
   function show(stream: Stream, text: string): void {
     if (text === '') return;
-    shown[stream] += text;
+    shown[stream].add(text);
     onText(stream, text);
   }
 
@@ -49,11 +50,34 @@ export function createRunOutput(outputBytes: number, onText: (stream: Stream, te
         held[stream] = '';
       }
     },
-    text: shown,
+    text: {
+      get stdout() {
+        return shown.stdout.join();
+      },
+      get stderr() {
+        return shown.stderr.join();
+      },
+    },
     truncated,
     get bytes() {
       return bytes;
     },
+  };
+}
+
+const PIECES_OF_A_BLOCK = 1000;
+
+/** V8 keeps a text that grows by one character as a tree of 32 bytes for each: a run may print 64 Mi of them. */
+function createPieces() {
+  const blocks: string[] = [];
+  let pieces: string[] = [];
+  return {
+    add(text: string): void {
+      if (pieces.push(text) < PIECES_OF_A_BLOCK) return;
+      blocks.push(pieces.join(''));
+      pieces = [];
+    },
+    join: () => blocks.join('') + pieces.join(''),
   };
 }
 
