@@ -189,3 +189,36 @@ describe('syntax errors carry their position', () => {
     });
   });
 });
+
+describe('what cannot be imported is told at its import', () => {
+  const files = {
+    '/workspace/a.ts': 'export const a = 1',
+    '/workspace/lost.js': '// none\n\nexport const b = 1; import "./gone.js"',
+    '/workspace/again.js': 'const c = 1;\nexport * from "node:http"; export { c }',
+  };
+  test.each([
+    ['a module that is not here', '// http\nimport http from "node:http";\nhttp', '/workspace/main.js:2:18'],
+    ['all of it', 'const n = 1;\n\n  import * as http from "node:http"; http', '/workspace/main.js:3:25'],
+    ['a name that is not there', '1;\n2; import { nope } from "cordon"; nope', '/workspace/main.js:2:25'],
+    ['the second import', 'import fs from "node:fs";\nimport { nope } from "node:fs"; nope', '/workspace/main.js:2:22'],
+    ['a file that is missing', 'import fs from "node:fs";\nimport "./no.js"; fs', '/workspace/main.js:2:8'],
+    ['a package', '\n\nimport axios from "axios"; axios', '/workspace/main.js:3:19'],
+    ['a name of a file', '\nimport { nope } from "./a.ts"; nope', '/workspace/main.js:2:22'],
+    ['a name that goes on', '\nexport { nope } from "./a.ts"', '/workspace/main.js:2:22'],
+    ['what a file imports', 'import "./lost.js"', '/workspace/lost.js:3:28'],
+    ['what a file exports again', '\nimport { c } from "./again.js"; c', '/workspace/again.js:2:15'],
+    ['after a program as Unix starts them', '#!/bin/node\nimport "./no.js"', '/workspace/main.js:2:8'],
+  ])('%s', async (_what, code, place) => {
+    expect(await stack(code, '/workspace/main.js', files)).toEqual([`    at ${place}`]);
+  });
+  test('in TypeScript, whether its types are taken out or it is rewritten', async () => {
+    const typed = 'interface A { x: number }\nconst a: A = { x: 1 }; import http from "node:http"; http(a)';
+    expect(await stack(typed, '/workspace/main.ts')).toEqual(['    at /workspace/main.ts:2:41']);
+    const rewritten = 'enum E {\n  A,\n  B\n}\nimport { nope } from "./a.ts";\nnope(E.A)';
+    expect((await stack(rewritten, '/workspace/main.ts', files))?.[0]).toMatch(/^ {4}at \/workspace\/main\.ts:5:\d+$/);
+  });
+  test('and a program with imports has no name that it did not give itself', async () => {
+    for (const code of ['import fs from "node:fs";\nnull.x; fs', 'import { a } from "./a.ts";\nnull.x; a'])
+      expect(await stack(code, '/workspace/main.js', files)).toEqual(['    at /workspace/main.js:2:6']);
+  });
+});

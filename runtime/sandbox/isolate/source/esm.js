@@ -1,6 +1,7 @@
 // ECMAScript modules become one function text. Its parameter answers for import(), import.meta and links:
 //   c(specifier) dynamic import, c.meta, c.e({name: getter}) exports, c.i(n) namespace of the n-th import,
 //   c.b(n, names) a builtin's namespace, c.n(n, names) names that must exist, c.s(n) `export * from`.
+import { getLineInfo } from 'acorn';
 import { analyze } from 'eslint-scope';
 import { isBuiltin } from './builtins.js';
 import { createEdits } from './edits.js';
@@ -14,9 +15,11 @@ export function writeModule(source, ast, role, typed = false) {
   const edits = createEdits(source);
   const c = freeName(source);
   const imports = [];
-  const indexOf = (specifier) => {
-    const known = imports.indexOf(specifier);
-    return known >= 0 ? known : imports.push(specifier) - 1;
+  const places = []; // [line, column] of each import's specifier, from 1
+  const addImport = ({ value, start }) => {
+    const { line, column } = getLineInfo(source, start);
+    places.push([line, column + 1]);
+    return imports.push(value) - 1;
   };
   const live = new Map(); // local name -> text that reads it in the module it comes from
   const exports = new Map(); // exported name -> local name
@@ -31,11 +34,11 @@ export function writeModule(source, ast, role, typed = false) {
 
   for (const node of ast.body) {
     if (node.type === 'ImportDeclaration') {
-      const index = indexOf(node.source.value);
+      const index = addImport(node.source);
       head += importHead(c, node, index, live, required);
       edits.blank(node.start, node.end, ';');
     } else if (node.type === 'ExportAllDeclaration') {
-      const index = indexOf(node.source.value);
+      const index = addImport(node.source);
       if (node.exported) addGetter(nameOf(node.exported), `${c}.i(${index})`);
       else head += `${c}.s(${index});`;
       edits.blank(node.start, node.end, ';');
@@ -81,6 +84,7 @@ export function writeModule(source, ast, role, typed = false) {
     code: `${code}\n})${isStill(source) ? '//still' : ''}`,
     kind: 'esm',
     imports,
+    ...(places.length > 0 && { places }),
     hasDefault,
     hasResult,
     shifts,
@@ -88,7 +92,7 @@ export function writeModule(source, ast, role, typed = false) {
 
   function exportNamed(node) {
     if (node.source) {
-      const index = indexOf(node.source.value);
+      const index = addImport(node.source);
       const names = node.specifiers.map((specifier) => nameOf(specifier.local));
       if (names.length > 0) head += `${c}.n(${index},${JSON.stringify(names)});`;
       for (const specifier of node.specifiers) {

@@ -5,7 +5,7 @@ import { writeModule } from './esm.js';
 import { removeTypes } from './types.js';
 
 /**
- * JSON of {path, source, role: "main" | "module"} -> JSON of {ok: true, code, kind, imports, hasDefault, hasResult, map?}
+ * JSON of {path, source, role: "main" | "module"} -> JSON of {ok: true, code, kind, imports, places?, hasDefault, hasResult, map?}
  * or {ok: false, error: {name, message, stack}, broken?}. TypeScript needs the asset typescript.js loaded before; if it
  * is not, the answer is {ok: false, needs: "typescript.js"}.
  */

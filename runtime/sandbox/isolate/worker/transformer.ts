@@ -20,6 +20,8 @@ export type Transformed =
       code: string;
       kind: 'esm' | 'cjs' | 'json';
       imports: string[];
+      /** Line and column of each import, from 1, in the source without its types. */
+      places?: [line: number, column: number][];
       hasDefault: boolean;
       hasResult: boolean;
       map?: unknown;

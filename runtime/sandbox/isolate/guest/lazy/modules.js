@@ -1,6 +1,6 @@
 // Links and runs the guest's modules. Their functions come from the transformer (see source/esm.js for what they call).
 import { builtin, builtinNamespace, isBuiltin } from '../modules/builtins.js';
-import { explain } from '../modules/load-errors.js';
+import { atImport, explain } from '../modules/load-errors.js';
 import { checkRequired, declareAll, fillNamespace, namespaceOf, noExport } from '../modules/namespaces.js';
 
 const { ask, compile, mapSource } = cordon;
@@ -34,6 +34,8 @@ function create(description) {
     kind: description.kind,
     code: description.code,
     imports: own(description, 'imports') ?? [],
+    places: own(description, 'places') ?? [],
+    map: own(description, 'map'),
     dependencies: [],
     status: 'new',
     getters: { __proto__: null },
@@ -60,7 +62,7 @@ function link(module) {
   if (module.kind !== 'esm') return;
   for (let n = 0; n < module.imports.length; n++) {
     const specifier = module.imports[n];
-    module.dependencies[n] = isBuiltin(specifier) ? undefined : load(specifier, module.path);
+    module.dependencies[n] = isBuiltin(specifier) ? undefined : atImport(module, n, () => load(specifier, module.path));
   }
   const run = compile(module.code, module.path);
   if (module.isStaged) {
@@ -92,11 +94,11 @@ function context(module) {
   c.e = (getters) => {
     for (const name of Object.keys(getters)) module.getters[name] = getters[name];
   };
-  c.i = (n) =>
-    module.dependencies[n] === undefined ? builtinNamespace(module.imports[n]) : namespaceOf(module.dependencies[n]);
+  const builtinOf = (n) => atImport(module, n, () => builtinNamespace(module.imports[n]));
+  c.i = (n) => (module.dependencies[n] === undefined ? builtinOf(n) : namespaceOf(module.dependencies[n]));
   c.b = (n, names) => {
-    const namespace = builtinNamespace(module.imports[n]);
-    for (const name of names ?? []) if (!(name in namespace)) throw noExport(module.imports[n], name);
+    const namespace = builtinOf(n);
+    for (const name of names ?? []) if (!(name in namespace)) throw noExport(module, n, name);
     return namespace;
   };
   c.n = (n, names) => {
@@ -176,7 +178,11 @@ function body(module) {
     return value;
   }
   checkRequired(module);
-  if (module.steps === undefined) return module.run(context(module));
+  if (module.steps === undefined) {
+    // Not as a method: its frame in a stack would have a name.
+    const { run } = module;
+    return run(context(module));
+  }
   const step = module.steps.next();
   if (!module.isAsync) return step.value;
   return step.then(({ value }) => value);

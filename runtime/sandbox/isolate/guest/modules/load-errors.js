@@ -1,7 +1,7 @@
 // Why a module could not be loaded, told so that the reader knows what there is.
 import { listed, moduleError } from './builtins.js';
 
-const { hide, mapSet } = cordon.primordials;
+const { hide, mapSet, own } = cordon.primordials;
 
 /** The error to throw for the host's refusal to load `specifier` for the file `referrer`. */
 export function explain(error, specifier, referrer) {
@@ -15,6 +15,26 @@ export function explain(error, specifier, referrer) {
   const limit = cordon.primordials.limitOfError.get(error);
   if (limit !== undefined) cordon.primordials.limitOfError.set(explained, limit);
   return explained;
+}
+
+/** What `load` answers; what it throws because there is no such module is told at the n-th import of `module`. */
+export function atImport(module, n, load) {
+  try {
+    return load();
+  } catch (error) {
+    throw own(error, 'code') === 'ERR_MODULE_NOT_FOUND' ? tellPlace(error, module, n) : error;
+  }
+}
+
+/** Gives `error` the place of the n-th import: it is thrown before a line of that file runs. */
+export function tellPlace(error, module, n) {
+  const place = module.places[n];
+  if (place === undefined) return error;
+  // The place is one of the source, not of the code that was made of it: only what TypeScript moved is told back.
+  const mappings = module.map === undefined ? undefined : own(module.map, 'mappings');
+  const { line, column } = cordon.original(mappings === undefined ? true : { mappings }, place[0], place[1]);
+  hide(error, 'stack', `${error.name}: ${error.message}\n    at ${module.path}:${line}:${column}`);
+  return error;
 }
 
 /** The host's SyntaxError with the position in the file that has it: message, newline, stack frames. */

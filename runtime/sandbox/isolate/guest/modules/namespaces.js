@@ -1,11 +1,17 @@
 // What a module exports, and the namespace objects that show it.
 import { builtinNamespace } from './builtins.js';
+import { atImport, tellPlace } from './load-errors.js';
 
 const { hide } = cordon.primordials;
 
-export function noExport(specifier, name) {
-  const error = new SyntaxError(`The requested module '${specifier}' does not provide an export named '${name}'`);
-  return error;
+/** The error for the n-th import of `module`, which asks for a name that is not there. */
+export function noExport(module, n, name) {
+  const from = module.imports[n];
+  return tellPlace(
+    new SyntaxError(`The requested module '${from}' does not provide an export named '${name}'`),
+    module,
+    n,
+  );
 }
 
 /** Every name that `module` exports, with what reads it; `export *` included, its own names first. */
@@ -16,7 +22,7 @@ function exportsOf(module, seen = new Set()) {
   for (const n of module.stars) {
     const dependency = module.dependencies[n];
     if (dependency === undefined) {
-      const namespace = builtinNamespace(module.imports[n]);
+      const namespace = atImport(module, n, () => builtinNamespace(module.imports[n]));
       for (const name of Object.keys(namespace)) if (name !== 'default') all[name] = () => namespace[name];
     } else if (dependency.kind === 'esm') {
       const inner = exportsOf(dependency, seen);
@@ -72,8 +78,11 @@ export function declareAll(module, seen = new Set()) {
 export function checkRequired(module) {
   for (const [n, names] of module.required) {
     const dependency = module.dependencies[n];
-    const namespace = dependency === undefined ? builtinNamespace(module.imports[n]) : namespaceOf(dependency);
+    const namespace =
+      dependency === undefined
+        ? atImport(module, n, () => builtinNamespace(module.imports[n]))
+        : namespaceOf(dependency);
     const late = dependency !== undefined && dependency.kind !== 'esm' && dependency.status === 'running';
-    for (const name of names) if (!late && !(name in namespace)) throw noExport(module.imports[n], name);
+    for (const name of names) if (!late && !(name in namespace)) throw noExport(module, n, name);
   }
 }

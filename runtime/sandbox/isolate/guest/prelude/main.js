@@ -6,6 +6,7 @@ import './globals.js';
 import { internals } from './lazy.js';
 import { forBundles } from './primordials.js';
 import { compile, deliver, mapSource, start } from './run.js';
+import { original } from './stack.js';
 
 internals.primordials = forBundles;
 internals.ask = ask;
@@ -13,6 +14,7 @@ internals.call = call;
 internals.hostError = hostError;
 internals.compile = compile;
 internals.mapSource = mapSource;
+internals.original = original;
 
 entries.start = start;
 entries.deliver = deliver;
