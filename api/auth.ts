@@ -5,10 +5,10 @@ import { CordonError } from '../runtime/errors.ts';
 /** Longer ones cannot be keys and are not hashed. */
 const MAX_KEY_LENGTH = 512;
 
-/** The key of a request: `Authorization: Bearer KEY` or `X-API-Key`. */
+/** The key of a request: `Authorization: Bearer KEY`, or `X-API-Key`, beside which a proxy may have its own `Authorization`. */
 export function presentedKey(headers: Headers): string | undefined {
-  const authorization = headers.get('authorization');
-  if (authorization === null) return headers.get('x-api-key') ?? undefined;
+  const authorization = headers.get('authorization') ?? '';
+  if (!/^Bearer\b/i.test(authorization)) return headers.get('x-api-key') ?? undefined;
   return /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
 }
 

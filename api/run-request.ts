@@ -122,6 +122,8 @@ function chooseDriver({ driver, language, image }: RunBody, agent: AgentSandbox)
   const only = language === 'shell' || image !== undefined ? 'container' : undefined;
   const chosen = driver ?? only ?? agent.driver ?? 'isolate';
   if (image !== undefined && chosen !== 'container') throw fieldError('image', 'is only for the container driver');
+  if (language === 'shell' && chosen !== 'container')
+    throw fieldError('driver', 'must be container: shell runs there only');
   return chosen;
 }
 

@@ -75,6 +75,9 @@ describe('how a key is sent', () => {
     expect(await status({ authorization: `Bearer ${service.operator}` })).toBe(200);
     expect(await status({ authorization: `bearer ${service.operator}` })).toBe(200);
     expect(await status({ 'x-api-key': service.operator })).toBe(200);
+    // What a proxy in front of the service wants is not for it.
+    expect(await status({ 'x-api-key': service.operator, authorization: 'Basic eDp5' })).toBe(200);
+    expect(await status({ 'x-api-key': service.operator, authorization: '' })).toBe(200);
   });
 
   test('not as a password, in the path, half, or with more', async () => {
@@ -86,6 +89,7 @@ describe('how a key is sent', () => {
     expect(await status({ authorization: `Bearer ${service.operator.slice(0, -1)}` })).toBe(401);
     expect(await status({ authorization: `Bearer ${service.operator} ${service.operator}` })).toBe(401);
     expect(await status({ 'x-api-key': 'x'.repeat(10_000) })).toBe(401);
+    expect(await status({ 'x-api-key': service.operator, authorization: 'Bearer no' })).toBe(401);
     expect((await service.call('GET', `/v1/runs?key=${service.operator}`, { key: null })).status).toBe(401);
   });
 
