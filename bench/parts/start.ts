@@ -1,7 +1,6 @@
 /** How long a start takes: from the spawn of what `npm start` runs to readiness and to the first answered run. */
 import { join } from 'node:path';
 import { newId } from '../../runtime/ids.ts';
-import type { Json } from '../../runtime/json.ts';
 import type { RunEvent, RunRecord } from '../../runtime/run/record.ts';
 import { createRunStore } from '../../runtime/run/run-store.ts';
 import { openStore } from '../../runtime/store/lmdb-store.ts';
@@ -71,9 +70,9 @@ async function writeRuns(dir: string, record: RunRecord): Promise<void> {
   const written: Promise<unknown>[] = [];
   for (let at = 0; at < RUNS; at++) {
     const copy = { ...record, id: newId('run', Date.parse(record.createdAt) + at) };
-    const source = { code: '1+1' } satisfies Record<string, Json>;
+    const source = { code: '1+1', files: [] };
     written.push(store.transaction((tx) => runs.admit(tx, copy, source, 'started')));
-    written.push(runs.finished(copy, events, undefined));
+    written.push(runs.finished(copy, events, false));
   }
   await Promise.all(written);
   await store.close();

@@ -9,6 +9,7 @@ import {
   NoSandbox,
   type Outcome,
   type Owner,
+  type Program,
   type SandboxChoice,
 } from '../sandbox/driver.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -68,7 +69,7 @@ export async function execute(live: LiveRun, place: Place, deps: ExecuteDeps): P
 }
 
 async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Promise<Ended> {
-  const { record, request } = live;
+  const { record } = live;
   const owner: Owner = { tenant: record.tenant, agent: record.agent };
 
   const leasing = live.step('lease');
@@ -103,11 +104,7 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
       waiting: place.waiting,
       proxy: opened.proxy,
     });
-    if (request.files.length > 0) {
-      live.hurry();
-      await live.durable;
-      await files.place(request.files);
-    }
+    const program = await placeFiles(live, files);
     const startedAtMs = deps.clock.now();
     record.status = 'running';
     record.startedAt = isoTime(startedAtMs);
@@ -115,8 +112,9 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
     live.events.append('started', { walls: lease.walls });
 
     const executing = live.step('execute');
-    const { runId, language, code, input, limits } = { ...request, runId: record.id };
-    const execution = lease.execute({ runId, language, code, input, limits }, host);
+    const { id: runId, language, limits } = record;
+    const execution = lease.execute({ runId, language, limits, ...program }, host);
+    live.source.letGo();
     const deadline = setTimeout(() => live.stop(timedOut(limits.wallMs)), limits.wallMs);
     live.running(execution);
     const { outcome, usage } = await execution.done;
@@ -140,6 +138,17 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
   } finally {
     lease.release();
   }
+}
+
+/** Puts the files of the request where the program finds them. Answers the program. */
+async function placeFiles(live: LiveRun, files: GuestFiles): Promise<Pick<Program, 'code' | 'input'>> {
+  const { code, input, files: given } = await live.source.get();
+  if (given.length > 0) {
+    live.hurry();
+    await live.durable;
+    await files.place(given);
+  }
+  return { code, input };
 }
 
 /** The run ended before its sandbox worked: it was stopped meanwhile, its files did not fit, or no sandbox was to be had. */
@@ -192,7 +201,7 @@ async function settle(live: LiveRun, ended: SettledEnd, lastSaved: number, deps:
   // Not after the admission's flush but with it: the store keeps their order, and fails both when the first fails.
   const events = live.events.unsaved(lastSaved);
   const write = (end: RunRecord, unsaved: readonly RunEvent[]) => async () => {
-    if (!live.refused) await deps.runStore.finished(end, unsaved, sourceToKeep(live));
+    if (!live.refused) await deps.runStore.finished(end, unsaved, live.source.mayHaveFiles);
   };
   let kept = record;
   const couldNot = again('the end of a run could not be recorded');
@@ -226,12 +235,6 @@ async function untilDone<T>(work: () => Promise<T>, onError: (error: unknown) =>
     }
   }
 }
-
-/** Code and input stay; the request's files have served. Undefined: there is nothing to drop. */
-const sourceToKeep = ({ request }: LiveRun) =>
-  request.files.length === 0
-    ? undefined
-    : { code: request.code, ...(request.input === undefined ? {} : { input: request.input }) };
 
 async function terminalRecord(live: LiveRun, ended: SettledEnd): Promise<RunRecord> {
   const { record } = live;

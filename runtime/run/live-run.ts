@@ -3,12 +3,12 @@ import type { Clock } from '../clock.ts';
 import type { Execution, StopCause } from '../sandbox/driver.ts';
 import type { OpenSpan, RunTrace, SpanRecord, StepName } from '../telemetry/spans.ts';
 import { createEventLog, type EventLog, type ReadSaved } from './event-log.ts';
-import type { RunRecord, RunRequest } from './record.ts';
-import type { StoredSource } from './stored-source.ts';
+import type { HeldSource } from './held-source.ts';
+import type { RunRecord } from './record.ts';
 
 export interface LiveRun {
   readonly record: RunRecord;
-  readonly request: RunRequest;
+  readonly source: HeldSource;
   readonly events: EventLog;
   readonly trace: RunTrace;
   /** Resolves when the admission (and a queued run's start) is flushed: nothing the guest does may be seen outside before. */
@@ -39,13 +39,13 @@ export interface LiveRun {
 
 export interface NewLiveRun {
   record: RunRecord;
-  request: RunRequest;
+  source: HeldSource;
   trace: RunTrace;
   clock: Clock;
   savedEvents: (id: string, afterSeq: number) => ReturnType<ReadSaved>;
 }
 
-export function createLiveRun({ record, request, trace, clock, savedEvents }: NewLiveRun): LiveRun {
+export function createLiveRun({ record, source, trace, clock, savedEvents }: NewLiveRun): LiveRun {
   const events = createEventLog(clock, (afterSeq) => savedEvents(record.id, afterSeq));
   const { promise: finished, resolve: finish } = Promise.withResolvers<RunRecord>();
   const abort = new AbortController();
@@ -55,7 +55,7 @@ export function createLiveRun({ record, request, trace, clock, savedEvents }: Ne
 
   const live: LiveRun = {
     record,
-    request,
+    source,
     events,
     trace,
     durable: Promise.resolve(),
@@ -108,9 +108,3 @@ export function createLiveRun({ record, request, trace, clock, savedEvents }: Ne
   };
   return live;
 }
-
-export const sourceOf = (request: RunRequest): StoredSource => ({
-  code: request.code,
-  ...(request.input === undefined ? {} : { input: request.input }),
-  ...(request.files.length === 0 ? {} : { files: request.files }),
-});

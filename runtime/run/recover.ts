@@ -3,9 +3,8 @@ import { isoTime } from '../clock.ts';
 import { CordonError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import { noUsage } from '../usage/usage.ts';
-import { createLiveRun } from './live-run.ts';
 import type { Display, RunEvent, RunRecord } from './record.ts';
-import { agentKey, begin, type SubmitDeps } from './submit.ts';
+import { agentKey, begin, newLiveRun, type SubmitDeps } from './submit.ts';
 
 /** How many interrupted runs are recorded in one go. */
 const BATCH = 200;
@@ -48,7 +47,6 @@ async function interrupt(
   why: string,
 ) {
   const record = await runStore.get(tenant, id);
-  const { files: _, ...source } = await runStore.source(id);
   const saved = await told(runStore.events(id));
   const terminal = {
     ...record,
@@ -58,7 +56,7 @@ async function interrupt(
     finishedAt: isoTime(clock.now()),
   };
   const events: RunEvent[] = saved.last ? [] : [{ seq: 1, at: record.createdAt, type: 'queued' }];
-  await runStore.finished(terminal, events, source);
+  await runStore.finished(terminal, events, true);
 }
 
 /** What a record needs of its run's events: there may be millions of others. */
@@ -122,21 +120,8 @@ async function requeue(tenant: string, id: string, deps: SubmitDeps): Promise<vo
     const queueMs = Math.max(0, deps.clock.now() - Date.parse(record.createdAt));
     return interrupt(tenant, id, deps, () => ({ usage: { ...noUsage, queueMs } }), AGENT_GONE);
   }
-  const { code, input, files = [] } = await deps.runStore.source(id);
-  const { language, driver, limits, metadata } = record;
-  const request = { tenant, agent: record.agent, language, driver, limits, metadata, code, input, files };
-  const trace = deps.telemetry.startRun({}, { agent: record.agent, language });
+  const trace = deps.telemetry.startRun({}, { agent: record.agent, language: record.language });
   const createdAtMs = Date.parse(record.createdAt);
   if (createdAtMs > deps.clock.now() - RATE_WINDOW_MS) deps.rate.add(agentKey(agent), createdAtMs);
-  begin(
-    createLiveRun({
-      record: { ...record, traceId: trace.traceId },
-      request,
-      trace,
-      clock: deps.clock,
-      savedEvents: deps.runStore.events,
-    }),
-    agent,
-    deps,
-  );
+  begin(newLiveRun({ record: { ...record, traceId: trace.traceId }, trace }, undefined, deps), agent, deps);
 }

@@ -1,10 +1,11 @@
 /** How runs lie in the store. One transaction admits a run, one starts a queued one, one records its end. */
 import { notFound } from '../errors.ts';
 import type { Store, Transaction } from '../store/store.ts';
+import type { WholeSource } from './held-source.ts';
 import type { RunEvent, RunRecord, RunSource } from './record.ts';
 import { roughBytes } from './rough-bytes.ts';
 import { deleteEvents, putEvents, readEvents } from './stored-events.ts';
-import { fromDisk, type SourceOnDisk, type StoredSource, toDisk } from './stored-source.ts';
+import { deleteFiles, putFiles, readFiles } from './stored-files.ts';
 
 /** A run that has not ended: `queued` ones were never started and may still be; `started` ones must never run twice. */
 export interface Unfinished {
@@ -37,9 +38,10 @@ const FIRST_BATCH = 8;
 export function createRunStore(store: Store) {
   return {
     /** Part of the admitting transaction. */
-    admit(tx: Transaction, record: RunRecord, source: StoredSource, state: Unfinished['state']): void {
+    admit(tx: Transaction, record: RunRecord, { files, ...source }: WholeSource, state: Unfinished['state']): void {
       tx.put(recordKey(record.tenant, record.id), record);
-      tx.put(sourceKey(record.id), toDisk(source));
+      tx.put(sourceKey(record.id), source);
+      putFiles(tx, record.id, files);
       tx.put(unfinishedKey(record.id), { tenant: record.tenant, state } satisfies Unfinished);
     },
 
@@ -59,14 +61,14 @@ export function createRunStore(store: Store) {
     /** Keeps events of a run that goes on, so that a crash does not take them along. */
     saveEvents: (id: string, events: readonly RunEvent[]) => store.transaction((tx) => putEvents(tx, id, events)),
 
-    /** `events`: those that were not saved before. */
-    finished: (record: RunRecord, events: readonly RunEvent[], sourceWithoutFiles: RunSource | undefined) =>
+    /** `events`: those that were not saved before. `mayHaveFiles`: of its request, which have served. */
+    finished: (record: RunRecord, events: readonly RunEvent[], mayHaveFiles: boolean) =>
       store.transaction(
         (tx) => {
           tx.put(recordKey(record.tenant, record.id), record);
           putEvents(tx, record.id, events);
           tx.delete(unfinishedKey(record.id));
-          if (sourceWithoutFiles) tx.put(sourceKey(record.id), sourceWithoutFiles);
+          if (mayHaveFiles) deleteFiles(tx, record.id);
           // An end may use the space kept free: it makes room for others to be deleted.
         },
         { reserve: true },
@@ -78,11 +80,14 @@ export function createRunStore(store: Store) {
       return entry.value;
     },
 
-    async source(id: string): Promise<StoredSource> {
-      const entry = await store.get<SourceOnDisk>(sourceKey(id));
+    async source(id: string): Promise<RunSource> {
+      const entry = await store.get<RunSource>(sourceKey(id));
       if (!entry) throw notFound(`Run ${id}`);
-      return fromDisk(entry.value);
+      return entry.value;
     },
+
+    /** Of a request whose run has not ended. */
+    files: (id: string) => readFiles(store, id),
 
     /** Saved events after one, in order, in pieces. */
     events: (id: string, afterSeq?: number) => readEvents(store, id, afterSeq),
@@ -147,6 +152,7 @@ export function createRunStore(store: Store) {
           tx.delete(recordKey(tenant, id));
           tx.delete(sourceKey(id));
           tx.delete(unfinishedKey(id));
+          deleteFiles(tx, id);
           deleteEvents(tx, id);
         }
       }),

@@ -81,8 +81,7 @@ export function createRuns(deps: SubmitDeps): Runs {
 
     async source(tenant, id) {
       await get(tenant, id);
-      const { files: _, ...source } = await runStore.source(id);
-      return source;
+      return runStore.source(id);
     },
 
     async list({ tenant, agent, status, metadata, limit, cursor }) {

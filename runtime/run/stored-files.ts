@@ -1,13 +1,14 @@
-/** What a run was asked to do, as it lies in the store: values there are JSON, so the bytes of files are base64. */
-import type { RequestFile, RunSource } from './record.ts';
+/**
+ * The files of a request, as they lie in the store until the run has ended: one that waits places them when it starts, after
+ * a restart too. Each has a key of its own, beside the run's source: whoever ends a run need not read them.
+ */
+import type { Store, Transaction } from '../store/store.ts';
+import type { RequestFile } from './record.ts';
 
-export interface StoredSource extends RunSource {
-  /** Kept until the run has ended: one that waits places them when it starts, after a restart too. */
-  files?: RequestFile[];
-}
-
-export interface SourceOnDisk extends RunSource {
-  files?: { path: string; content: string | FormerBytes }[];
+/** Values in the store are JSON: bytes are base64. */
+interface FileOnDisk {
+  path: string;
+  content: string | FormerBytes;
 }
 
 /** What earlier versions left there. */
@@ -16,15 +17,24 @@ interface FormerBytes {
   data: number[];
 }
 
-export const toDisk = ({ files, ...source }: StoredSource): SourceOnDisk =>
-  files === undefined
-    ? source
-    : { ...source, files: files.map(({ path, content }) => ({ path, content: base64(content) })) };
+const prefixOf = (id: string) => ['run-file', id] as const;
 
-export const fromDisk = ({ files, ...source }: SourceOnDisk): StoredSource =>
-  files === undefined
-    ? source
-    : { ...source, files: files.map(({ path, content }) => ({ path, content: bytes(content) })) };
+/** Part of a transaction. */
+export function putFiles(tx: Transaction, id: string, files: readonly RequestFile[]): void {
+  files.forEach(({ path, content }, n) =>
+    tx.put([...prefixOf(id), n], { path, content: base64(content) } satisfies FileOnDisk),
+  );
+}
+
+export async function readFiles(store: Store, id: string): Promise<RequestFile[]> {
+  const entries = await store.range<FileOnDisk>({ prefix: prefixOf(id) });
+  return entries.map(({ value: { path, content } }) => ({ path, content: bytes(content) }));
+}
+
+/** Part of a transaction. */
+export function deleteFiles(tx: Transaction, id: string): void {
+  for (const { key } of tx.range({ prefix: prefixOf(id), keysOnly: true })) tx.delete(key);
+}
 
 const base64 = (content: Uint8Array) =>
   Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64');

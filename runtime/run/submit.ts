@@ -11,8 +11,9 @@ import type { TraceHeaders } from '../telemetry/trace-context.ts';
 import { noUsage } from '../usage/usage.ts';
 import { codeSha256 } from './code-hash.ts';
 import { type ExecuteDeps, execute } from './execute.ts';
+import { holdSource, type WholeSource } from './held-source.ts';
 import type { Idempotency } from './idempotency.ts';
-import { createLiveRun, type LiveRun, sourceOf } from './live-run.ts';
+import { createLiveRun, type LiveRun, type NewLiveRun } from './live-run.ts';
 import type { RunRecord, RunRequest } from './record.ts';
 
 export interface SubmitDeps extends ExecuteDeps, AdmissionDeps {
@@ -70,9 +71,10 @@ export async function submit(
       if (earlier !== undefined) return;
       checkAdmission(agentKey(agent), agent.quotas, deps);
       const record = newRecord(request, trace.traceId, deps.clock.now());
-      live = createLiveRun({ record, request, trace, clock: deps.clock, savedEvents: deps.runStore.events });
+      const source = wholeSource(request);
+      live = newLiveRun({ record, trace }, source, deps);
       const state = deps.queue.isFree(agentKey(agent), agent.quotas.concurrentRuns) ? 'started' : 'queued';
-      deps.runStore.admit(tx, { ...record }, sourceOf(request), state);
+      deps.runStore.admit(tx, { ...record }, source, state);
       if (scope) deps.idempotency.remember(tx, scope, sha, record.id);
     },
     options.waits ? { patienceMs: PATIENCE_MS } : {},
@@ -136,7 +138,34 @@ export function begin(live: LiveRun, agent: Agent, deps: SubmitDeps, receivedAtM
       void execute(live, { waiting() {}, leave() {} }, { ...deps, driver: stoppedDriver(deps) });
   };
   deps.queue.push(queued);
+  live.durable.then(
+    () => live.placed || live.source.waits(),
+    () => {},
+  );
 }
+
+/** `source` undefined: it was admitted before a restart. */
+export const newLiveRun = (
+  { record, trace }: Pick<NewLiveRun, 'record' | 'trace'>,
+  source: WholeSource | undefined,
+  { runStore, clock }: Pick<SubmitDeps, 'runStore' | 'clock'>,
+): LiveRun =>
+  createLiveRun({
+    record,
+    trace,
+    clock,
+    source: holdSource(source, async () => ({
+      ...(await runStore.source(record.id)),
+      files: await runStore.files(record.id),
+    })),
+    savedEvents: runStore.events,
+  });
+
+const wholeSource = ({ code, input, files }: RunRequest): WholeSource => ({
+  code,
+  ...(input === undefined ? {} : { input }),
+  files,
+});
 
 /** A run that was stopped in the queue takes the same way to its record, without a sandbox. */
 function stoppedDriver({ driver }: SubmitDeps): ExecuteDeps['driver'] {

@@ -22,6 +22,22 @@ export const migrations: readonly Migration[] = [
     // Each workspace moves by itself, when it is first lent to a container.
     run: async () => {},
   },
+  {
+    to: 3,
+    what: 'The files of a run that has not ended have keys of their own, beside its source, where format 2 would see none.',
+    async run({ store }) {
+      for (const { key } of await store.range({ prefix: ['run-unfinished'], keysOnly: true })) {
+        const id = String(key[1]);
+        await store.transaction((tx) => {
+          const source = tx.get<{ files?: unknown[] }>(['run-source', id])?.value;
+          if (source?.files === undefined) return;
+          const { files, ...rest } = source;
+          tx.put(['run-source', id], rest);
+          files.forEach((file, n) => tx.put(['run-file', id, n], file));
+        });
+      }
+    },
+  },
 ];
 
 /** The version that this Cordon writes. */

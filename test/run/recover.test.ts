@@ -37,7 +37,7 @@ const admit = (state: 'started' | 'queued', more: Partial<RunRecord> = {}) =>
     runStore.admit(
       tx,
       endedRun('run_1', { status: 'queued', startedAt: null, finishedAt: null, ...more }),
-      { code: '1' },
+      { code: '1', files: [] },
       state,
     ),
   );

@@ -43,7 +43,7 @@ async function ended(tenant: string, admittedMs: number, finishedMs = admittedMs
   const id = newId('run', admittedMs);
   const finishedAt = new Date(finishedMs).toISOString();
   const record = { id, tenant, finishedAt, stdout: 'x'.repeat(1000) } as RunRecord;
-  await runStore.finished(record, [{ seq: 1, at: finishedAt, type: 'queued' }], { code: '1' });
+  await runStore.finished(record, [{ seq: 1, at: finishedAt, type: 'queued' }], false);
   return id;
 }
 

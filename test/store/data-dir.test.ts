@@ -18,7 +18,7 @@ test('a new data directory is private and has its folders', async () => {
   const dataDir = await openDataDir(dir);
   onTestFinished(() => dataDir.close());
   expect([dir, dataDir.storeDir, dataDir.workspacesDir].map(mode)).toEqual(['700', '700', '700']);
-  expect(readFileSync(join(dir, 'format'), 'utf8')).toBe('2\n');
+  expect(readFileSync(join(dir, 'format'), 'utf8')).toBe('3\n');
 });
 
 test('a folder with other things in it is not taken for a data directory', async () => {
