@@ -21,9 +21,8 @@ const prefixOf = (id: string) => ['run-file', id] as const;
 
 /** Part of a transaction. */
 export function putFiles(tx: Transaction, id: string, files: readonly RequestFile[]): void {
-  files.forEach(({ path, content }, n) =>
-    tx.put([...prefixOf(id), n], { path, content: base64(content) } satisfies FileOnDisk),
-  );
+  for (const [n, { path, content }] of files.entries())
+    tx.put([...prefixOf(id), n], { path, content: base64(content) } satisfies FileOnDisk);
 }
 
 export async function readFiles(store: Store, id: string): Promise<RequestFile[]> {

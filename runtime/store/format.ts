@@ -33,7 +33,7 @@ export const migrations: readonly Migration[] = [
           if (source?.files === undefined) return;
           const { files, ...rest } = source;
           tx.put(['run-source', id], rest);
-          files.forEach((file, n) => tx.put(['run-file', id, n], file));
+          for (const [n, file] of files.entries()) tx.put(['run-file', id, n], file);
         });
       }
     },

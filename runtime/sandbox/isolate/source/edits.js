@@ -57,3 +57,19 @@ export function createEdits(source) {
     },
   };
 }
+
+/** Answers [line, column] of an offset, both from 1; offsets are asked for in rising order. */
+export function placesIn(source) {
+  const newlines = source.matchAll(/\r\n|[\n\r\u2028\u2029]/g);
+  let line = 1;
+  let lineStart = 0;
+  let next = newlines.next().value;
+  return (offset) => {
+    while (next !== undefined && next.index < offset) {
+      line++;
+      lineStart = next.index + next[0].length;
+      next = newlines.next().value;
+    }
+    return [line, offset - lineStart + 1];
+  };
+}

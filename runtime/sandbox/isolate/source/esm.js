@@ -1,10 +1,9 @@
 // ECMAScript modules become one function text. Its parameter answers for import(), import.meta and links:
 //   c(specifier) dynamic import, c.meta, c.e({name: getter}) exports, c.i(n) namespace of the n-th import,
 //   c.b(n, names) a builtin's namespace, c.n(n, names) names that must exist, c.s(n) `export * from`.
-import { getLineInfo } from 'acorn';
 import { analyze } from 'eslint-scope';
 import { isBuiltin } from './builtins.js';
-import { createEdits } from './edits.js';
+import { createEdits, placesIn } from './edits.js';
 import { walk } from './walk.js';
 
 /**
@@ -15,10 +14,10 @@ export function writeModule(source, ast, role, typed = false) {
   const edits = createEdits(source);
   const c = freeName(source);
   const imports = [];
-  const places = []; // [line, column] of each import's specifier, from 1
+  const places = []; // of each import's specifier
+  const placeOf = placesIn(source);
   const addImport = ({ value, start }) => {
-    const { line, column } = getLineInfo(source, start);
-    places.push([line, column + 1]);
+    places.push(placeOf(start));
     return imports.push(value) - 1;
   };
   const live = new Map(); // local name -> text that reads it in the module it comes from
