@@ -23,7 +23,7 @@ describe('runs', () => {
   });
 
   test('a repeat while the first still runs joins it in the form that it asks for', async () => {
-    const code = slowCode(800);
+    const code = slowCode(3000);
     const first = service.run(code, {}, withKey('joined'));
     await new Promise((resolve) => setTimeout(resolve, 100));
     const [waited, async_, streamed] = await Promise.all([

@@ -134,7 +134,7 @@ test('SIGTERM lets a running run end and its caller have the answer, then exits 
   expect([response.status, status, result]).toEqual([200, 'succeeded', 'slow']);
   const begin = performance.now();
   expect(await service.ended).toBe(0);
-  expect(performance.now() - begin).toBeLessThan(2500);
+  expect(performance.now() - begin).toBeLessThan(10_000);
   await expect(fetch(`${url}/healthz`)).rejects.toThrow();
 }, 30_000);
 

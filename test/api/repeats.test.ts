@@ -4,7 +4,7 @@ import { type Service, slowCode, startService } from './service.ts';
 
 let service: Service;
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({ CORDON_DRAIN_MS: '20000' });
 });
 afterAll(() => service.close());
 

@@ -48,10 +48,11 @@ describe('the three ways to wait', () => {
 
   test('respond-async answers 202 at once', async () => {
     const begin = performance.now();
-    const { status, headers } = await service.run(slowCode(700), {}, { headers: { prefer: 'respond-async' } });
+    const { status, json, headers } = await service.run(slowCode(20_000), {}, { headers: { prefer: 'respond-async' } });
     expect(status).toBe(202);
-    expect(performance.now() - begin).toBeLessThan(600);
+    expect(performance.now() - begin).toBeLessThan(10_000);
     expect(headers.get('preference-applied')).toBe('respond-async');
+    await service.call('POST', `/v1/runs/${json.id}/cancel`);
   });
 
   test('an event stream shows the run from its first event to its record', async () => {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openArena } from './arena.ts';
+import { expectNoStrays, openArena } from './arena.ts';
 import type { Arena } from './attack.ts';
 import { strays, workerPids } from './processes.ts';
 
@@ -17,9 +17,10 @@ afterEach(() => arena.close(), 30_000);
 describe('the canaries', () => {
   test('stand when nothing was touched, and see the workers that there are', async () => {
     await arena.honestRun();
+    await expectNoStrays();
     await arena.canaries();
     expect(workerPids().length).toBeGreaterThan(0);
-    expect(strays()).toEqual([]);
+    await expectNoStrays();
   });
 
   test.each([

@@ -1,5 +1,5 @@
 /** What a program in a container does with the socket that leads to Cordon. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
@@ -66,7 +66,7 @@ while high - low > 1:
     if keeps(middle): low = middle
     else: high = middle
 [low, keeps(low), ask(b'get', b'{"key":"deep"}'), keeps(100_000), keeps(1)]`,
-    { result: [998, true, true, false, true], limits: { wallMs: 60_000 } },
+    { result: [998, true, true, false, true], limits: { wallMs: 120_000 } },
   ),
   python(
     'frames of millions of objects or keys are refused unread, and the service answers others meanwhile',
@@ -82,12 +82,15 @@ list(said)`,
       result: [true],
       limits: { wallMs: 60_000, ramBytes: 512 * 1024 ** 2 },
       async meanwhile() {
-        const delay = monitorEventLoopDelay({ resolution: 10 });
-        delay.enable();
-        await new Promise((resolve) => setTimeout(resolve, 7000));
-        delay.disable();
-        // One such frame took seconds when it was parsed.
-        expect(delay.max / 1e6).toBeLessThan(1000);
+        let most = 0;
+        for (const until = performance.now() + 7000; performance.now() < until; ) {
+          const before = process.threadCpuUsage();
+          await sleep(10);
+          const { user, system } = process.threadCpuUsage(before);
+          most = Math.max(most, user + system);
+        }
+        // Of one turn of the event loop: one such frame took seconds when it was parsed.
+        expect(most / 1000).toBeLessThan(1000);
       },
     },
   ),
@@ -105,18 +108,22 @@ slow = connect()
 slow.sendall(struct.pack('>II', 10, 20 * 2**20))
 for n in range(30_000): slow.send(b'x')
 time.sleep(3)
+from cordon import memory
+memory.set('over', True)
 [ok for one, ok in held]`,
     {
       result: Array(12).fill(false),
-      limits: { wallMs: 60_000 },
-      async meanwhile() {
+      limits: { wallMs: 120_000 },
+      async meanwhile({ arena, agent }) {
         let most = 0;
-        for (const until = performance.now() + 9000; performance.now() < until; ) {
-          await new Promise((resolve) => setTimeout(resolve, 1000));
+        const isOver = async () => (await arena.call('GET', `/v1/agents/${agent}/memory/over`)).status === 200;
+        for (const until = performance.now() + 120_000; performance.now() < until && !(await isOver()); ) {
+          await sleep(1000);
           collectGarbage();
           most = Math.max(most, process.memoryUsage().arrayBuffers);
         }
-        expect(most).toBeLessThan(300 * 1024 ** 2);
+        // Below 12 times 40 MiB; other doors of this process may hold 64 MiB each meanwhile.
+        expect(most).toBeLessThan(450 * 1024 ** 2);
       },
     },
   ),
@@ -246,7 +253,7 @@ if os.fork() == 0:
                 one.sendall(frame({'t': 'call', 'id': n, 'op': 'memory.set', 'args': {'key': 'late', 'value': n}}))
                 answer(one)
         except OSError: pass
-time.sleep(0.2)
+while memory.get('late') is None: time.sleep(0.01)
 'done'`,
     {
       result: 'done',
@@ -254,7 +261,7 @@ time.sleep(0.2)
       async after({ arena, agent }) {
         const path = `/v1/agents/${agent}/memory/late`;
         const first = (await arena.call('GET', path)).text;
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        await sleep(300);
         expect((await arena.call('GET', path)).text).toBe(first);
       },
     },

@@ -6,7 +6,7 @@ const DOOR = `
 import json, os, socket, struct, time
 def connect():
     one = socket.socket(socket.AF_UNIX)
-    one.settimeout(5)
+    one.settimeout(20)
     one.connect('/run/cordon/door.sock')
     return one
 def frame(header, body=b'', head=None, size=None):

@@ -177,7 +177,8 @@ test('a grant does not follow an operation to another path', async () => {
 
 test('looking for another method in a large body does not hold up the service', () => {
   const body = Buffer.from('\\u0061'.repeat((32 * 1024 * 1024) / 6));
-  const before = performance.now();
+  const before = process.threadCpuUsage();
   namesAnotherMethod(new URL(url), [json], body);
-  expect(performance.now() - before).toBeLessThan(2000);
+  const { user, system } = process.threadCpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(2000);
 });

@@ -8,7 +8,7 @@ const ram = (name: string, code: string, more: Partial<Attack> = {}): Attack => 
   code,
   ends: atRam,
   ...more,
-  limits: { cpuMs: 8000, wallMs: 20_000, ...more.limits },
+  limits: { cpuMs: 8000, wallMs: 40_000, ...more.limits },
 });
 /** `(module (memory 1 65536) (export "m" (memory 0)))` */
 const wasmModule = 'new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0,5,6,1,1,1,128,128,4,7,5,1,1,109,2,0]))';

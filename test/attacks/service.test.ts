@@ -59,7 +59,7 @@ describe('a run that attacks its own worker', () => {
     { timeout: 60_000 },
     async (_what, code) => {
       await arena.call('POST', '/v1/agents', { id: 'neighbours' });
-      const limits = { cpuMs: 1500, wallMs: 8000 };
+      const limits = { cpuMs: 1500, wallMs: 30_000 };
       const bomb = arena.call('POST', '/v1/runs', { agent: 'neighbours', language: 'typescript', code, limits });
       const neighbours = await Promise.all(
         Array.from({ length: 12 }, (_, n) =>

@@ -9,6 +9,7 @@
 import { describe, expect, test } from 'vitest';
 import { wallNames } from '../../runtime/sandbox/isolate/walls/walls.ts';
 import { openArena } from './arena.ts';
+import type { Arena } from './attack.ts';
 
 const MiB = 1024 * 1024;
 
@@ -26,26 +27,29 @@ for (let n = 0; n < 8; n++) {
 };
 const env = { CORDON_WORKER_RAM_BYTES: String(256 * MiB) };
 
+/** Why a wall stands or does not, for a failure to say. */
+const wallsOf = (arena: Arena) => JSON.stringify(arena.report().walls);
+
 const linuxRoot = process.platform === 'linux' && process.getuid?.() === 0;
 
 describe.skipIf(!linuxRoot)(
   `walls left out${linuxRoot ? '' : ' (skipped: needs Linux and root, to have every wall)'}`,
   () => {
-    test('memory beyond the worker’s cap ends at ramBytes with the wall ram', { timeout: 30_000 }, async () => {
+    test('memory beyond the worker’s cap ends at ramBytes with the wall ram', { timeout: 60_000 }, async () => {
       const arena = await openArena({ env });
       try {
-        expect((await arena.attack(overCap)).ended).toBe('limit_exceeded ramBytes');
+        expect((await arena.attack(overCap)).ended, wallsOf(arena)).toBe('limit_exceeded ramBytes');
         await arena.honestRun();
       } finally {
         await arena.close();
       }
     });
 
-    test('memory beyond the worker’s cap is had without it', { timeout: 30_000 }, async () => {
+    test('memory beyond the worker’s cap is had without it', { timeout: 60_000 }, async () => {
       const arena = await openArena({ env, without: 'ram' });
       try {
         const { ended, answer } = await arena.attack(overCap);
-        expect([ended, answer.json.result]).toEqual(['succeeded', 'kept 8']);
+        expect([ended, answer.json.result], wallsOf(arena)).toEqual(['succeeded', 'kept 8']);
       } finally {
         await arena.close();
       }
@@ -53,16 +57,15 @@ describe.skipIf(!linuxRoot)(
 
     test.each(wallNames.filter((name) => name !== 'isolate'))(
       'without %s, records and /v1/drivers say that it is missing',
-      { timeout: 30_000 },
+      { timeout: 60_000 },
       async (without) => {
         const arena = await openArena({ without });
         try {
           const { answer } = await arena.attack({ code: '1' });
-          expect(answer.json.walls).toEqual(wallNames.filter((name) => name !== without));
+          expect(answer.json.walls, wallsOf(arena)).toEqual(wallNames.filter((name) => name !== without));
           const { json } = await arena.call('GET', '/v1/drivers');
-          expect(json.items[0].walls.find((wall: { name: string }) => wall.name === without)).toMatchObject({
-            stands: false,
-          });
+          const missing = json.items[0].walls.find((wall: { name: string }) => wall.name === without);
+          expect(missing, wallsOf(arena)).toMatchObject({ stands: false });
         } finally {
           await arena.close();
         }
@@ -71,7 +74,7 @@ describe.skipIf(!linuxRoot)(
 
     test.each(wallNames.filter((name) => name !== 'isolate'))(
       'without %s, a service that requires it starts no run and is not ready',
-      { timeout: 30_000 },
+      { timeout: 60_000 },
       async (without) => {
         const arena = await openArena({ without, env: { CORDON_REQUIRE_WALLS: without } });
         try {

@@ -9,12 +9,12 @@ import { createEngineProxy } from '../../deploy/engine-proxy.ts';
 import { rulesFor } from '../../deploy/engine-rules.ts';
 import { containerSpec, labels } from '../../runtime/sandbox/container/container-spec.ts';
 import { createEngine } from '../../runtime/sandbox/container/engine.ts';
+import { imageDefinitions } from '../../runtime/sandbox/container/image-definitions.ts';
 import { docker, engineAddress, must } from './docker-client.ts';
 
-const image = (await docker('image', 'ls', '--format', '{{.Repository}}:{{.Tag}}', 'cordon/base')).stdout
-  .split('\n')
-  .find((name) => /:[0-9a-f]{16}$/.test(name));
-const why = image === undefined ? 'no engine, or no image cordon/base (npm run images)' : undefined;
+const image = (await imageDefinitions()).find(({ name }) => name === 'base')?.tag as string;
+const why =
+  (await docker('image', 'inspect', image)).code === 0 ? undefined : `no engine, or no image ${image} (npm run images)`;
 if (why !== undefined) console.log(`The proxy of the engine is not tested: ${why}`);
 
 describe.skipIf(why !== undefined || !engineAddress.startsWith('unix:'))('the proxy of the engine', () => {
@@ -35,7 +35,7 @@ describe.skipIf(why !== undefined || !engineAddress.startsWith('unix:'))('the pr
     mkdirSync(join(folder, 'slot-2'));
     symlinkSync('/', join(folder, 'slot-2', 'door'));
     await new Promise<void>((done) => server.listen(socket, done));
-    strangerId = await must('create', '--name', stranger, image as string);
+    strangerId = await must('create', '--name', stranger, image);
   });
 
   afterAll(async () => {
@@ -47,7 +47,7 @@ describe.skipIf(why !== undefined || !engineAddress.startsWith('unix:'))('the pr
   const spec = () =>
     containerSpec({
       installation,
-      imageTag: image as string,
+      imageTag: image,
       runtime: 'runc',
       isGvisor: false,
       slot: { doorFolder: join(folder, 'slot-1', 'door'), workspaceFolder: '', close: async () => {} },
@@ -62,7 +62,7 @@ describe.skipIf(why !== undefined || !engineAddress.startsWith('unix:'))('the pr
     const label = `${labels.installation}=${installation}`;
     await engine.ping();
     expect((await engine.facts()).version).toMatch(/^\d/);
-    expect(await engine.image(image as string)).toMatchObject({ labels: expect.anything() });
+    expect(await engine.image(image)).toMatchObject({ labels: expect.anything() });
     const unwatch = await engine.watch(label, () => {});
     const id = await engine.create(spec());
     try {

@@ -49,7 +49,7 @@ describe('reading costs its run, not Cordon', () => {
 
   it('what waits for its turn is not read, and what is written goes at once', async () => {
     const [near, far] = duplexPair();
-    const { stream } = metered(far, () => 200);
+    const { stream } = metered(far, () => 1000);
     const got: string[] = [];
     stream.on('data', (chunk) => got.push(String(chunk)));
     near.write('one');

@@ -38,7 +38,7 @@ describe('answers that are too much', () => {
     );
     const said = await failure(upstreamOf().send(requestTo(service)));
     expect(said).toBe('upstream: a.example answered with too many interim answers');
-    await vi.waitFor(() => expect(service.open).toBe(0));
+    await vi.waitFor(() => expect(service.open).toBe(0), { timeout: 10_000 });
   });
 
   it('an endless drip ends with the time of the call', async () => {
@@ -69,9 +69,9 @@ describe('answers that are too much', () => {
         socket.on('close', () => clearInterval(timer));
       }),
     );
-    const send = upstreamOf().send(requestTo(service, { timeoutMs: 200 }));
-    expect(await failure(send)).toBe('upstream: a.example did not answer in full within 200 ms');
-    await vi.waitFor(() => expect(service.open).toBe(0));
+    const send = upstreamOf().send(requestTo(service, { timeoutMs: 1000 }));
+    expect(await failure(send)).toBe('upstream: a.example did not answer in full within 1000 ms');
+    await vi.waitFor(() => expect(service.open).toBe(0), { timeout: 10_000 });
   });
 });
 
@@ -116,7 +116,7 @@ describe('answers that are not what they seem', () => {
       return text(body);
     };
     expect(await failure(whole())).toMatch(/^upstream: a\.example /);
-    await vi.waitFor(() => expect(service.open).toBe(0));
+    await vi.waitFor(() => expect(service.open).toBe(0), { timeout: 10_000 });
   });
 });
 

@@ -134,7 +134,7 @@ describe('connections', () => {
       expect(
         await text((await upstream.send(requestTo(service, { method: 'POST', body: Buffer.from('{}') }))).body),
       ).toBe(expected);
-      await sleep(100);
+      await settled(() => expect(service.open).toBe(0));
     }
   });
 

@@ -78,7 +78,7 @@ export function crashes(trouble: () => Pick<Trouble, 'engine' | 'folder'>): void
             error: { name: 'ServiceRestarted' },
           });
           await holdsOnlyTheWarmOne({ engine, server, dataDir });
-          expect(performance.now() - began).toBeLessThan(25_000);
+          expect(performance.now() - began).toBeLessThan(45_000);
           expect(await textOf(server, `going-${kill}.txt`)).toBe('kept\n');
           // As the guest of the next run sees them.
           const sums = [...acknowledged].map(([name, sha256]) => `${sha256}  ${name}\n`).join('');
@@ -101,12 +101,12 @@ export function crashes(trouble: () => Pick<Trouble, 'engine' | 'folder'>): void
     },
   );
 
-  test('SIGTERM: runs may end, the rest is interrupted, nothing stays', { timeout: 60_000 }, async () => {
+  test('SIGTERM: runs may end, the rest is interrupted, nothing stays', { timeout: 90_000 }, async () => {
     const { engine, folder } = trouble();
     const dataDir = join(folder, 'drain');
     let server: Server | undefined;
     try {
-      server = await startWithEngine(dataDir, engine, { CORDON_DRAIN_MS: '2500' });
+      server = await startWithEngine(dataDir, engine, { CORDON_DRAIN_MS: '8000' });
       await untilReady(server);
       const short = await submit(server, 'echo short > short.txt; sleep 1; echo done');
       const long = await submit(server, `echo long > long.txt; ${endless}`);

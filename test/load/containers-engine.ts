@@ -91,12 +91,12 @@ export function engineTrouble(trouble: () => Trouble): void {
       },
     );
 
-    test('restarts while nothing runs: the next run succeeds', { timeout: 30_000 }, async () => {
+    test('restarts while nothing runs: the next run succeeds', { timeout: 90_000 }, async () => {
       const { engine, server } = trouble();
       await engine.signal('SIGTERM');
       await engine.start();
       await sleep(100);
-      await expect.poll(async () => (await report(server)).available, { timeout: 10_000 }).toBe(true);
+      await expect.poll(async () => (await report(server)).available, { timeout: 30_000 }).toBe(true);
       await works(server);
       await holdsOnlyTheWarmOne(trouble());
     });

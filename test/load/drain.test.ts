@@ -31,8 +31,8 @@ async function begin(server: Server, code: string): Promise<string> {
 describe('SIGTERM', () => {
   test('lets running runs end and answers who waits for them, takes no new ones, and leaves nothing', async () => {
     const server = await startServer(dataDir, { CORDON_DRAIN_MS: '10000' });
-    const waiting = run(server, 'default', nap(900));
-    const id = await begin(server, nap(900));
+    const waiting = run(server, 'default', nap(4000));
+    const id = await begin(server, nap(4000));
     const workers = workerPids(server.pid);
     server.child.kill('SIGTERM');
     await sleep(100);

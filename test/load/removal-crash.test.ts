@@ -45,4 +45,4 @@ test('kill -9 while a tenant is deleted: its keys stay refused, and the next sta
     expect((await ask(next, 'GET', `/v1/agents/a${n}/memory`)).json.items).toEqual([]);
     expect((await ask(next, 'GET', `/v1/agents/a${n}/files`)).json.items).toEqual([]);
   }
-});
+}, 120_000);

@@ -82,7 +82,7 @@ describe('a body that may not go on', () => {
       try { await reader.read() } catch (error) { globalThis.seen = [first, error.name, error.code] } seen`;
     const running = streams.crm.run('revoked', code);
     await expect.poll(() => streams.open.size, { timeout: 10_000 }).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
     expect((await streams.crm.service.call('DELETE', `/v1/agents/revoked/grants/${grants[0].id}`)).status).toBeLessThan(
       300,
     );
@@ -114,7 +114,7 @@ describe('a body that may not go on', () => {
       let seen; try { await reader.read() } catch (error) { seen = [error.name, error.code] } seen`;
     const running = streams.crm.run('reader', code);
     await expect.poll(() => streams.open.size, { timeout: 10_000 }).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
     streams.open.get('events')?.destroy();
     expect((await running).result).toEqual(['EgressFailed', 'ECONNABORTED']);
   });

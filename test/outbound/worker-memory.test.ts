@@ -74,10 +74,11 @@ test.skipIf(!isRoot)(
     const before = new Set(workers());
     expect(before.size).toBeGreaterThan(0);
     const code = `
+      import { memory } from 'cordon';
       const marker = input.marker;
       const response = await fetch(input.url);
       const kept = [marker, response.status, await response.text(), [...response.headers].join()];
-      for (let n = 0; n < 60; n++) await new Promise((resolve) => setTimeout(resolve, 100));
+      while (!(await memory.get('go'))) await new Promise((resolve) => setTimeout(resolve, 100));
       kept`;
     const going = crm.run('reader', code, { input: { marker, url: `https://${crmHost}/v1/contacts` } });
     const seen = crm.standIn.requests.length;
@@ -91,6 +92,7 @@ test.skipIf(!isRoot)(
     // The search works: the guest's own text is found.
     expect(held.flat()).toContain(marker);
     expect(held.flat().filter((text) => text !== marker)).toEqual([]);
+    expect((await crm.service.call('PUT', '/v1/agents/reader/memory/go', { body: true })).status).toBe(201);
     expect((await going).result.slice(0, 2)).toEqual([marker, 200]);
   },
 );

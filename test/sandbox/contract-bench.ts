@@ -51,7 +51,7 @@ export async function openBench(folder: string, language: Language) {
     const runId = `run_contract${++runs}`;
     const record = { id: runId, limits, createdAt: new Date().toISOString() } as RunRecord;
     const trace = telemetry.startRun({}, { agent: owner, language });
-    const live = createLiveRun({ record, request: {} as never, trace, clock: systemClock, savedEvents: nothingSaved });
+    const live = createLiveRun({ record, source: {} as never, trace, clock: systemClock, savedEvents: nothingSaved });
     const quota = { bytes: 100 * MiB, files: 10_000 };
     const target = lease.workspaceFolder;
     const files =

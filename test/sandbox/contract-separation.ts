@@ -69,7 +69,7 @@ export function separationContract({ programs, run, withDriver, parts }: Contrac
             owners.flatMap((owner) =>
               each.map(async () => ({
                 owner,
-                ...(await parts.bench.start(driver, programs.sleeps, { owner, input: 2000 })),
+                ...(await parts.bench.start(driver, programs.sleeps, { owner, input: 6000 })),
               })),
             ),
           );
@@ -86,7 +86,7 @@ export function separationContract({ programs, run, withDriver, parts }: Contrac
       );
     });
 
-    test('several at once all get their own answers', async () => {
+    test('several at once all get their own answers', { timeout: 120_000 }, async () => {
       const ends = await Promise.all(
         Array.from({ length: 24 }, (_, n) => run(programs.sleeps, { owner: `many-${n % 4}`, input: 100 + n })),
       );

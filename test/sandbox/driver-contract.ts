@@ -15,7 +15,7 @@ import { separationContract } from './contract-separation.ts';
 export interface ContractPrograms {
   /** Prints `out 1`, `err 1`, `out 2` to stdout, stderr, stdout. */
   prints: string;
-  /** Prints `first`, sleeps 400 ms, prints `second`. */
+  /** Prints `first`, sleeps a second, prints `second`. */
   printsAndSleeps: string;
   /** Sleeps `input` ms and answers `input`. */
   sleeps: string;

@@ -146,10 +146,11 @@ describe('headers that cost too much', () => {
   ])('%s: the call is refused before it is parsed, and the next one is read', (_, args) => {
     const { feed, found, refused } = reader();
     const stream = Buffer.concat([call(args), call('{}', 8)]);
-    const began = performance.now();
+    const began = process.threadCpuUsage();
     feed(stream);
+    const { user, system } = process.threadCpuUsage(began);
     // Parsed, ten million objects take seconds.
-    expect(performance.now() - began).toBeLessThan(500);
+    expect((user + system) / 1000).toBeLessThan(500);
     expect(refused).toEqual([7]);
     expect(found.map(({ header }) => (header as { id: number }).id)).toEqual([8]);
   });

@@ -199,7 +199,7 @@ describe('a worker that goes or falls silent', () => {
     const { met, running } = await meetRunning();
     await expect.poll(() => met.seen.sent.length).toBe(1);
     met.peer[close]();
-    expect(await Promise.race([running.done, sleep(1500, 'hangs')])).toMatchObject({ outcome: lost });
+    expect(await Promise.race([running.done, sleep(10_000, 'hangs')])).toMatchObject({ outcome: lost });
     expect(met.seen.kills).toBeGreaterThan(0);
   });
 

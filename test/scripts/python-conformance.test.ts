@@ -32,7 +32,8 @@ beforeAll(async () => {
   });
   place = {
     async run({ code, input }) {
-      const { outcome, stdout } = await (await bench.start(driver, code, { input, limits: { cpuMs } })).ended;
+      const limits = { cpuMs, wallMs: 60_000 };
+      const { outcome, stdout } = await (await bench.start(driver, code, { input, limits })).ended;
       if (outcome.status === 'succeeded') return { stdout, result: outcome.result };
       return { stdout, ended: `${outcome.status}: ${outcome.error?.limit ?? outcome.error?.message}` };
     },
@@ -53,7 +54,7 @@ test('the examples of modules that every program uses do what is written there',
   expect(docs.flatMap(({ failures }) => failures)).toEqual([]);
   expect(docs.filter(({ why }) => why !== undefined)).toEqual([]);
   expect(docs.reduce((sum, { attempted }) => sum + attempted, 0)).toBeGreaterThan(300);
-});
+}, 120_000);
 
 test('the standard library is listed, without what only starts something', async () => {
   const { result } = await place.run({ code: program('listing'), input: null });
@@ -62,7 +63,7 @@ test('the standard library is listed, without what only starts something', async
 });
 
 test('passed, failed, skipped and what ends a run are told apart, marks of other interpreters are not heeded', async () => {
-  cpuMs = 1000;
+  cpuMs = 3000;
   const tests = `
 import unittest
 class Some(unittest.TestCase):
@@ -101,4 +102,4 @@ class Some(unittest.TestCase):
   expect(await runTests(place, program('unittests'), 'test.test_none')).toEqual([
     expect.objectContaining({ id: 'test.test_none', status: 'failed', why: expect.stringContaining('not loaded') }),
   ]);
-}, 60_000);
+}, 120_000);

@@ -16,7 +16,7 @@ test('what a removal that was cut off left is freed at the next start, not at th
   const restarted = createWorkspaces({ root: s.root });
   const workspace = await restarted.open(owner);
   await workspace.write('new.txt', bytes('new'), { quota, durable: true, parents: true });
-  await vi.waitFor(() => expect(readdirSync(rubbish)).toEqual([]));
+  await vi.waitFor(() => expect(readdirSync(rubbish)).toEqual([]), { timeout: 10_000 });
   // Removals after it work as ever.
   expect(await text(workspace, 'new.txt')).toBe('new');
   await restarted.forget(owner);

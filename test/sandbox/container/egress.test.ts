@@ -275,10 +275,19 @@ def unix():
     'leave to call costs a run no process and next to no memory until it calls',
     async () => {
       const code = 'import os\nlen([pid for pid in os.listdir("/proc") if pid.isdigit()])';
-      const without = await (await start('python', code)).ended;
-      const allowed = await run('python', code);
-      expect([without.outcome, allowed.outcome]).toMatchObject([{ result: 2 }, { result: 2 }]);
-      expect(allowed.usage.ramPeakBytes - without.usage.ramPeakBytes).toBeLessThan(2 * MiB);
+      // Of three: what starts a container may take more than the program does.
+      async function smallestPeak(begin: () => Promise<Ended>) {
+        const peaks: number[] = [];
+        for (let n = 0; n < 3; n++) {
+          const { outcome, usage } = await begin();
+          expect(outcome).toMatchObject({ result: 2 });
+          peaks.push(usage.ramPeakBytes);
+        }
+        return Math.min(...peaks);
+      }
+      const without = await smallestPeak(async () => (await start('python', code)).ended);
+      const allowed = await smallestPeak(() => run('python', code));
+      expect(allowed - without).toBeLessThan(2 * MiB);
     },
     HUNDRED_SECONDS,
   );

@@ -236,7 +236,7 @@ describe.skipIf(noEngine !== undefined)('images of containers', () => {
         `ARG PACKAGES\nFROM \${PACKAGES}\nENV MARK=${mark}\nRUN echo made >/made\nRUN echo so sorry >&2; exit 3\n`,
       );
       await expect(build(await imageDefinitions(copy!.root), ['python'])).rejects.toThrow(/code: 3[\s\S]*so sorry/);
-      expect(await leftovers()).toEqual([]);
+      await expect.poll(leftovers, { timeout: 20_000 }).toEqual([]);
     });
 
     it('that is stopped leaves no layer and no container', async () => {
@@ -264,7 +264,7 @@ describe.skipIf(noEngine !== undefined)('images of containers', () => {
       try {
         await Promise.all([build(both, ['base']), build(both, ['base'])]);
         expect(await run(tag, ['cat', '/made'])).toBe(mark);
-        expect(await leftovers()).toEqual([]);
+        await expect.poll(leftovers, { timeout: 20_000 }).toEqual([]);
       } finally {
         await removeTag(docker, 'cordon/base:latest');
         await removeTag(docker, tag);

@@ -206,7 +206,7 @@ export async function run(source: string, options: RunOptions = {}): Promise<End
   start
     .apply(undefined, [JSON.stringify(request)], { result: { promise: true, copy: true } })
     .then((text) => finish(text as string), rejected);
-  const late = setTimeout(() => finish('{"status":"timed_out"}'), options.timeoutMs ?? 5000);
+  const late = setTimeout(() => finish('{"status":"timed_out"}'), options.timeoutMs ?? 20_000);
   const text = await end;
   clearTimeout(late);
   for (const timer of timers.values()) {

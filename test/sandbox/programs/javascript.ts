@@ -4,7 +4,7 @@ import type { ContractPrograms, DriverUnderTest } from '../driver-contract.ts';
 
 export const javascriptPrograms: ContractPrograms = {
   prints: "console.log('out 1'); console.error('err 1'); console.log('out 2');",
-  printsAndSleeps: "console.log('first'); await new Promise((ok) => setTimeout(ok, 400)); console.log('second');",
+  printsAndSleeps: "console.log('first'); await new Promise((ok) => setTimeout(ok, 1000)); console.log('second');",
   sleeps: 'await new Promise((ok) => setTimeout(ok, input)); input',
   computes: 'for (;;);',
   waitsForHost: "import fs from 'node:fs'; fs.readFileSync('a');",

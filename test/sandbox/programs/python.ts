@@ -4,7 +4,7 @@ import type { ContractPrograms, DriverUnderTest } from '../driver-contract.ts';
 
 export const pythonPrograms: ContractPrograms = {
   prints: 'import sys\nprint("out 1")\nprint("err 1", file=sys.stderr)\nprint("out 2")',
-  printsAndSleeps: 'import time\nprint("first")\ntime.sleep(0.4)\nprint("second")',
+  printsAndSleeps: 'import time\nprint("first")\ntime.sleep(1)\nprint("second")',
   sleeps: 'import time\nfrom cordon import input\ntime.sleep(input / 1000)\ninput',
   computes: 'while True: pass',
   waitsForHost: 'open("a").read()',

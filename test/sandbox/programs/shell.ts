@@ -3,8 +3,8 @@ import type { ContractPrograms, DriverUnderTest } from '../driver-contract.ts';
 
 export const shellPrograms: ContractPrograms = {
   // Nothing keeps the order of two pipes but time.
-  prints: 'echo out 1; sleep 0.1; echo err 1 >&2; sleep 0.1; echo out 2',
-  printsAndSleeps: 'echo first; sleep 0.4; echo second',
+  prints: 'echo out 1; sleep 0.5; echo err 1 >&2; sleep 0.5; echo out 2',
+  printsAndSleeps: 'echo first; sleep 1; echo second',
   sleeps: 'n=$(cordon input); sleep $(printf "%d.%03d" $((n / 1000)) $((n % 1000))); cordon result "$n"',
   computes: 'while :; do :; done',
   waitsForHost: 'cordon memory get a',

@@ -67,7 +67,7 @@ async function run({ code, input, files: given = {}, limits: some }: PythonProgr
   const host = createGuestHost({
     live: createLiveRun({
       record: { id: runId, limits, createdAt: new Date().toISOString() } as RunRecord,
-      request: {} as never,
+      source: {} as never,
       trace: telemetry.startRun({}, { agent: owner.agent, language: 'python' }),
       clock: systemClock,
       savedEvents: nothingSaved,

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import {
   prepareWalls,
@@ -51,15 +52,18 @@ export function compileAttack(): { bytes: Buffer } | { missing: string } {
 
 const workerSource = `
 import { readFileSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 let script = 'done';
 try { readFileSync('/etc/passwd'); } catch (error) { script = error.code; }
 writeSync(3, 'script\\t' + script + '\\n');
 try { process.dlopen({ exports: {} }, new URL('./attack.node', import.meta.url).pathname); } catch {}
-// Then use up memory until something ends it.
+// Then, once it was looked at, use up memory until something ends it.
 const eaten: Buffer[] = [];
-const timer = setInterval(() => {
-  if (eaten.push(Buffer.alloc(8 << 20, 1)) > 48) process.exit(0);
-}, 4);
+new Socket({ fd: 3 }).once('data', () => {
+  setInterval(() => {
+    if (eaten.push(Buffer.alloc(8 << 20, 1)) > 48) process.exit(0);
+  }, 4);
+});
 `;
 
 /** Runs the attack inside all walls but one at most: without two of them it would do harm to the machine that tests. `ending` is what it tries last: some tries end the process. */
@@ -112,12 +116,18 @@ export async function attack(bytes: Buffer, ending: string, disable?: WallName):
     reached = 0;
     const worker = walls.spawn({ ramBytes: 128 * 1024 * 1024, name: 'attack' });
     const native = new Map<string, string>();
-    let status = '';
     let text = '';
     worker.channel.on('data', (chunk: Buffer) => {
       text += chunk.toString();
-      if (status === '' && worker.pid !== 0) status = read(`/proc/${worker.pid}/status`);
     });
+    let isOver = false;
+    void worker.exited.then(() => {
+      isOver = true;
+    });
+    // All walls stand when it has said something. Where the attack ends the process, there may be no status any more.
+    while (!isOver && (worker.pid === 0 || text === '')) await sleep(5);
+    const status = read(`/proc/${worker.pid}/status`);
+    worker.channel.write('eat');
     const exit = await worker.exited;
     for (const line of text.split('\n').filter(Boolean)) native.set(...(line.split('\t') as [string, string]));
     const script = native.get('script') ?? `nothing: ${worker.stderrTail()}`;

@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe.skipIf(process.platform !== 'linux')('after kill -9 of the service', () => {
-  it('no worker survives, however young; the next start removes folder and cgroups', { timeout: 20_000 }, async () => {
+  it('no worker survives, however young; the next start removes folder and cgroups', async () => {
     const scratchDir = join(folder, 'scratch');
     await mkdir(scratchDir);
     // fd 9 is a secret that the service was given by whoever started it, without close-on-exec.

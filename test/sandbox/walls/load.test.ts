@@ -36,26 +36,20 @@ channel.write(JSON.stringify([...new Set(guests)]) + '\\n');
 channel.on('data', () => process.abort());
 `;
 
-it(
-  'isolates run WebAssembly, threads, garbage collection, timeouts and out-of-memory under the filter',
-  {
-    timeout: 20_000,
-  },
-  async () => {
-    const walls = await prepareWalls({ files: new Map([['worker/main.ts', source]]) });
-    try {
-      const worker = walls.spawn({ ramBytes: 1024 ** 3, name: 'load' });
-      const answer = await Promise.race([
-        new Promise<string>((resolve) => worker.channel.once('data', (chunk: Buffer) => resolve(chunk.toString()))),
-        worker.exited.then((exit) => `${JSON.stringify(exit)} ${worker.stderrTail()}`),
-      ]);
-      expect(JSON.parse(answer)).toEqual(['300001,Script execution timed out.,true']);
-      worker.channel.write('abort');
-      const exit = await worker.exited;
-      expect(exit.signal === 'SIGABRT' || exit.signal === 'SIGSEGV').toBe(true);
-      expect(worker.stderrTail()).toContain('Native stack trace');
-    } finally {
-      await walls.close();
-    }
-  },
-);
+it('isolates run WebAssembly, threads, garbage collection, timeouts and out-of-memory under the filter', async () => {
+  const walls = await prepareWalls({ files: new Map([['worker/main.ts', source]]) });
+  try {
+    const worker = walls.spawn({ ramBytes: 1024 ** 3, name: 'load' });
+    const answer = await Promise.race([
+      new Promise<string>((resolve) => worker.channel.once('data', (chunk: Buffer) => resolve(chunk.toString()))),
+      worker.exited.then((exit) => `${JSON.stringify(exit)} ${worker.stderrTail()}`),
+    ]);
+    expect(JSON.parse(answer)).toEqual(['300001,Script execution timed out.,true']);
+    worker.channel.write('abort');
+    const exit = await worker.exited;
+    expect(exit.signal === 'SIGABRT' || exit.signal === 'SIGSEGV').toBe(true);
+    expect(worker.stderrTail()).toContain('Native stack trace');
+  } finally {
+    await walls.close();
+  }
+});

