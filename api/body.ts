@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CordonError, fieldError } from '../runtime/errors.ts';
 import { type Json, type JsonObject, parseJson } from '../runtime/json.ts';
 
@@ -57,6 +58,18 @@ export async function readBody(request: Request, limit: number, field = 'body'):
   const parts: Uint8Array[] = [];
   for await (const chunk of bodyChunks(request, limit, field)) parts.push(chunk);
   return Buffer.concat(parts);
+}
+
+/** Takes more than a few milliseconds to read, check and write down. */
+const LARGE_BYTES = 1024 * 1024;
+let lastLarge: Promise<unknown> = Promise.resolve();
+
+/** One large body in a turn of the event loop: of many that arrive together each would hold up everybody else. */
+export async function turnFor(bytes: Buffer): Promise<void> {
+  if (bytes.length < LARGE_BYTES) return;
+  const mine = lastLarge.then(() => nextTurn());
+  lastLarge = mine;
+  await mine;
 }
 
 /** Whatever the content type says, a body is JSON in UTF-8 or refused: no way around validation. */

@@ -9,7 +9,7 @@ import type { Metrics } from '../runtime/telemetry/metrics.ts';
 import { readTraceContext } from '../runtime/telemetry/trace-context.ts';
 import type { Answer } from './answer.ts';
 import { authenticate } from './auth.ts';
-import { readBody, readJsonBody } from './body.ts';
+import { readBody, readJsonBody, turnFor } from './body.ts';
 import { noQuery } from './fields.ts';
 import { type Context, OpenAPIHono } from './http.ts';
 import { problemAnswer, publicError } from './problem.ts';
@@ -116,6 +116,7 @@ export function createServer({ runtime, log, metrics }: ServerParts): { app: Ope
         const checkedQuery = validate(query, queryObject(request.url), 'query');
         if (spec.body !== undefined && spec.body !== 'raw') {
           bytes = await readBody(request, spec.body.limitBytes);
+          await turnFor(bytes);
           const given = spec.body.optional && bytes.byteLength === 0 ? {} : readJsonBody(bytes);
           body = validate(spec.body.schema, given, 'body');
           // A body takes its time: the key may be gone by now, and its tenant's id another customer's.

@@ -1,4 +1,5 @@
 /** Files that come with a run: their encoding, their sizes, and that a long queue of them is not in memory. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Service, startService } from './service.ts';
 
@@ -78,5 +79,33 @@ test(
       await expect
         .poll(async () => (await service.call('GET', `/v1/runs/${id}`)).json, { timeout: 60_000 })
         .toMatchObject({ status: 'succeeded', result: [true, n] });
+  },
+);
+
+test(
+  'large bodies that arrive together take turns: no turn of the event loop has them all',
+  { timeout: 120_000 },
+  async () => {
+    const content = Buffer.alloc(8 * MiB, 7).toString('base64');
+    const files = [{ path: 'f', content, encoding: 'base64' }];
+    const body = Buffer.from(JSON.stringify({ language: 'javascript', code: '1', files }));
+    const headers = { prefer: 'respond-async' };
+    let over = false;
+    const turns: number[] = [];
+    const watching = (async () => {
+      while (!over) {
+        const before = process.threadCpuUsage();
+        await nextTurn();
+        const { user, system } = process.threadCpuUsage(before);
+        turns.push(user + system);
+      }
+    })();
+    const send = () => service.call('POST', '/v1/runs', { body, headers });
+    const answers = await Promise.all(Array.from({ length: 16 }, send));
+    over = true;
+    await watching;
+    expect(answers.map(({ status }) => status)).toEqual(Array(16).fill(202));
+    // One turn is that in which this test makes the requests.
+    expect(Math.max(...turns)).toBeLessThan(turns.reduce((sum, one) => sum + one) / 2);
   },
 );
