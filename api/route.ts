@@ -20,11 +20,18 @@ export interface RouteSpec<Name extends RouteName = RouteName, Query = unknown, 
   /** Headers that mean something here, by name. For the document; handlers read them. */
   headers?: Record<string, string>;
   /** JSON is read, bounded and checked before the handler; `raw` is left to the handler to stream. */
-  body?: { schema: z.ZodType<Body>; limitBytes: number /** No bytes mean `{}`. */; optional?: true } | 'raw';
+  body?: JsonBody<Body> | 'raw';
   /** Answers besides problems: description, and the schema of a JSON answer or the media type of another. */
   responses: Record<number, Described>;
   /** Further Hono patterns that mean the same. */
   aliases?: string[];
+}
+
+export interface JsonBody<Body = unknown> {
+  schema: z.ZodType<Body>;
+  limitBytes: number;
+  /** No bytes mean `{}`. */
+  optional?: true;
 }
 
 interface Described {
@@ -45,6 +52,8 @@ export interface Call<Name extends RouteName = RouteName, Query = unknown, Body 
   body: Body;
   /** Digest of the body as it was sent, for idempotency. */
   bodySha256(): string;
+  /** Call when the body has served and the answer may take long: it may be large. */
+  letGoOfBody(): void;
   header(name: string): string | null;
   request: Request;
   requestId: string;

@@ -7,10 +7,10 @@ import { type Answer, json, noContent } from './answer.ts';
 import { page, pageQuery, slug } from './fields.ts';
 import { z } from './http.ts';
 import { idempotencyHeaders, idempotencyKey, REPLAYED } from './idempotency.ts';
-import { readPreference } from './prefer.ts';
+import { type Preference, readPreference } from './prefer.ts';
 import type { AddRoute, Call } from './route.ts';
 import { runRecord, runWithSource } from './run-record.ts';
-import { readRunRequest, runBody } from './run-request.ts';
+import { type RunBody, readRunRequest, runBody } from './run-request.ts';
 import { eventStream, eventStreamHeaders, wantsEventStream } from './sse.ts';
 
 const RUN_ID = /^run_[0-9a-z]{1,40}$/;
@@ -55,6 +55,21 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
     });
   }
 
+  /** In a function of its own, so that nothing of the body lives as long as the caller waits. */
+  async function submit(call: Call<'POST /v1/runs', unknown, RunBody>, { waitMs }: Preference) {
+    const key = idempotencyKey(call);
+    const idempotency = key === undefined ? undefined : { key, requestSha256: call.bodySha256() };
+    // A repeat joins its run before the request is judged: what was right then may be refused by now.
+    const earlier = idempotency && (await runs.earlier(call.tenant, idempotency));
+    if (earlier !== undefined) return { id: earlier, reused: true };
+    return runs.submit(await readRunRequest(runtime, call.tenant, call.body), {
+      trace: call.trace,
+      requestId: call.requestId,
+      waits: waitMs > 0 && !wantsEventStream(call.header('accept')),
+      ...(idempotency && { idempotency }),
+    });
+  }
+
   /** Ends the run for a caller that is gone; it may have ended, or been deleted, by itself. */
   function cancelQuietly(call: Call, id: string) {
     runs
@@ -91,20 +106,9 @@ export function addRunRoutes(add: AddRoute, runtime: Runtime, log: Log): void {
       },
     },
     async (call) => {
-      const key = idempotencyKey(call);
       const preference = readPreference(call.header('prefer'));
-      const idempotency = key === undefined ? undefined : { key, requestSha256: call.bodySha256() };
-      // A repeat joins its run before the request is judged: what was right then may be refused by now.
-      const earlier = idempotency && (await runs.earlier(call.tenant, idempotency));
-      const { id, reused } =
-        earlier === undefined
-          ? await runs.submit(await readRunRequest(runtime, call.tenant, call.body), {
-              trace: call.trace,
-              requestId: call.requestId,
-              waits: preference.waitMs > 0 && !wantsEventStream(call.header('accept')),
-              ...(idempotency && { idempotency }),
-            })
-          : { id: earlier, reused: true };
+      const { id, reused } = await submit(call, preference);
+      call.letGoOfBody();
       const headers: Record<string, string> = { location: `/v1/runs/${id}`, ...(reused && REPLAYED) };
       const cancels = call.query.onDisconnect === 'cancel';
 

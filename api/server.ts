@@ -14,7 +14,7 @@ import { noQuery } from './fields.ts';
 import { type Context, OpenAPIHono } from './http.ts';
 import { problemAnswer, publicError } from './problem.ts';
 import { access, authorize } from './roles.ts';
-import { type AddRoute, type Call, honoPattern, openApiRoute, type RouteSpec } from './route.ts';
+import { type AddRoute, type Call, honoPattern, type JsonBody, openApiRoute, type RouteSpec } from './route.ts';
 import { decodePathPart, queryObject, validate } from './validate.ts';
 
 export interface ServerParts {
@@ -36,6 +36,20 @@ interface Exchange {
 }
 
 /** An app without routes, and the way to add them. */
+interface SentBody {
+  bytes?: Buffer;
+  /** As its schema has it. */
+  body?: unknown;
+}
+
+/** In a function of its own, so that nothing of the body lives as long as the answer. */
+async function readChecked(request: Request, spec: JsonBody): Promise<SentBody> {
+  const bytes = await readBody(request, spec.limitBytes);
+  await turnFor(bytes);
+  const given = spec.optional && bytes.byteLength === 0 ? {} : readJsonBody(bytes);
+  return { bytes, body: validate(spec.schema, given, 'body') };
+}
+
 export function createServer({ runtime, log, metrics }: ServerParts): { app: OpenAPIHono; add: AddRoute } {
   const app = new OpenAPIHono();
 
@@ -111,32 +125,33 @@ export function createServer({ runtime, log, metrics }: ServerParts): { app: Ope
           authorize(principal.role, needed);
         }
         if (request.url.includes('%')) decodePathPart(request.url.split('?', 1)[0] ?? '', 'path');
-        let bytes: Buffer | undefined;
-        let body: unknown;
         const checkedQuery = validate(query, queryObject(request.url), 'query');
+        let sent: SentBody = {};
         if (spec.body !== undefined && spec.body !== 'raw') {
-          bytes = await readBody(request, spec.body.limitBytes);
-          await turnFor(bytes);
-          const given = spec.body.optional && bytes.byteLength === 0 ? {} : readJsonBody(bytes);
-          body = validate(spec.body.schema, given, 'body');
+          sent = await readChecked(request, spec.body);
           // A body takes its time: the key may be gone by now, and its tenant's id another customer's.
           if (needed !== 'public') principal = exchange.principal = await authenticate(runtime.keys, request.headers);
         }
-        answer = await handler({
+        const call = {
           principal,
           tenant: tenantOf(principal),
           params: c.req.param() as Call['params'],
           query: checkedQuery,
-          body: body as never,
+          body: sent.body as never,
           bodySha256: () =>
             createHash('sha256')
-              .update(bytes ?? '')
+              .update(sent.bytes ?? '')
               .digest('hex'),
-          header: (name) => request.headers.get(name),
+          header: (name: string) => request.headers.get(name),
           request,
           requestId,
           trace: readTraceContext(request.headers),
-        });
+          letGoOfBody() {
+            sent = {};
+            call.body = undefined as never;
+          },
+        };
+        answer = await handler(call);
       } catch (error) {
         answer = fail(exchange, error);
       }

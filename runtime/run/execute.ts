@@ -119,7 +119,7 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
     live.running(execution);
     const { outcome, usage } = await execution.done;
     clearTimeout(deadline);
-    host.end();
+    host.shown.end();
     egress.close();
     await opened.egress.close();
     executing.end({ attributes: { status: outcome.status } });
@@ -142,7 +142,14 @@ async function runInSandbox(live: LiveRun, place: Place, deps: ExecuteDeps): Pro
 
 /** Puts the files of the request where the program finds them. Answers the program. */
 async function placeFiles(live: LiveRun, files: GuestFiles): Promise<Pick<Program, 'code' | 'input'>> {
-  const { code, input, files: given } = await live.source.get();
+  const {
+    code,
+    input,
+    files: given,
+  } = await live.source.get().catch((cause: unknown) => {
+    const message = 'what the run was asked to do could not be read';
+    throw new NoSandbox({ status: 'interrupted', error: { name: 'StorageFailed', message } }, { cause });
+  });
   if (given.length > 0) {
     live.hurry();
     await live.durable;

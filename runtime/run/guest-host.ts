@@ -6,7 +6,6 @@ import type { GuestFiles } from './guest-files.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { JsPackages } from './js-packages.ts';
 import type { LiveRun } from './live-run.ts';
-import { createOutputEvents } from './output-events.ts';
 import type { PythonPackages } from './python-packages.ts';
 import type { Display } from './record.ts';
 import { createRunOutput, type RunOutput } from './run-output.ts';
@@ -14,8 +13,6 @@ import { createRunOutput, type RunOutput } from './run-output.ts';
 export interface RunGuestHost extends GuestHost {
   readonly shown: RunOutput;
   readonly displays: Display[];
-  /** Shows what was held back. Call when the guest has ended. */
-  end(): void;
 }
 
 /** What the operator placed for guests to import. */
@@ -50,8 +47,7 @@ export function createGuestHost({
   proxy,
 }: GuestHostDeps): RunGuestHost {
   const { limits } = live.record;
-  const outputEvents = createOutputEvents((type, text) => live.events.append(type, { text }));
-  const output = createRunOutput(limits.outputBytes, outputEvents.show);
+  const output = createRunOutput(limits.outputBytes, live.events.output);
   const displays: Display[] = [];
   const displayChars = Math.min(limits.outputBytes * 8, MAX_DISPLAY_CHARS);
   let shownChars = 0;
@@ -66,7 +62,6 @@ export function createGuestHost({
     }
     shownChars += chars;
     displays.push({ mime, data });
-    outputEvents.flush();
     live.events.append('display', { mime, data });
   }
 
@@ -91,10 +86,6 @@ export function createGuestHost({
       if (given.type === 'display') display(given.mime, given.data);
       else if (given.type === 'log') live.events.append('log', { level: given.level, message: given.message });
       else output.write(given.type, given.text);
-    },
-    end() {
-      output.end();
-      outputEvents.flush();
     },
     async call(call) {
       try {

@@ -9,7 +9,7 @@ const GATHER_CHARS = 64 * 1024;
 
 export interface OutputEvents {
   show(stream: Stream, text: string): void;
-  /** Appends what is gathered: before another event that came after it, and at the end. */
+  /** Appends what is gathered. */
   flush(): void;
 }
 

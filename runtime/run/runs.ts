@@ -163,6 +163,7 @@ async function* storedEvents(
       last = event.seq;
       if (last > afterSeq) yield event;
     }
-  const seq = last === 0 && afterSeq > 0 ? afterSeq + 1 : last + 1;
+  const sawMore = last === 0 || (afterSeq === last + 1 && record.error?.name === 'ServiceRestarted');
+  const seq = sawMore && afterSeq > 0 ? afterSeq + 1 : last + 1;
   if (seq > afterSeq) yield { seq, at: record.finishedAt ?? record.createdAt, type: 'finished', run: record as never };
 }

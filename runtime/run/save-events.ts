@@ -13,6 +13,8 @@ export function keepSavingEvents(
   let saved = 0;
   let saving: Promise<void> | undefined;
   async function save(): Promise<void> {
+    // The run never was.
+    if (live.refused) return;
     const events = live.events.unsaved(saved);
     const last = events.at(-1);
     if (!last) return;

@@ -136,8 +136,8 @@ export interface DriverReport {
 /** No sandbox could be had, for a cause that the run's record names. */
 export class NoSandbox extends Error {
   readonly outcome: StopCause;
-  constructor(outcome: StopCause) {
-    super(outcome.error.message);
+  constructor(outcome: StopCause, options?: ErrorOptions) {
+    super(outcome.error.message, options);
     this.outcome = outcome;
   }
 }

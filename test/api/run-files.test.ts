@@ -1,5 +1,9 @@
 /** Files that come with a run: their encoding, their sizes, and that a long queue of them is not in memory. */
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Service, startService } from './service.ts';
 
@@ -109,3 +113,41 @@ test(
     expect(Math.max(...turns)).toBeLessThan(turns.reduce((sum, one) => sum + one) / 2);
   },
 );
+
+test('callers that wait for their runs do not keep what they sent', { timeout: 180_000 }, async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const held = () => {
+    collectGarbage();
+    const { arrayBuffers, heapUsed } = process.memoryUsage();
+    return (arrayBuffers + heapUsed) / MiB;
+  };
+  const quotas = { concurrentRuns: 1, workspaceBytes: 100 * MiB };
+  expect((await service.call('POST', '/v1/agents', { body: { id: 'patient', quotas } })).status).toBe(201);
+  const untilGo = `import { memory } from 'cordon';
+    while (!(await memory.get('go'))) await new Promise((ok) => setTimeout(ok, 100));`;
+  await service.run(untilGo, { agent: 'patient' }, { headers: { prefer: 'respond-async' } });
+  const content = Buffer.alloc(16 * MiB, 7).toString('base64');
+  const files = [{ path: 'f', content, encoding: 'base64' }];
+  const body = Buffer.from(JSON.stringify({ agent: 'patient', language: 'javascript', code: '1', files }));
+  const url = new URL('/v1/runs', await service.listen());
+  const before = held();
+  const headers = { authorization: `Bearer ${service.operator}`, 'content-length': body.length };
+  const send = (accept: string) =>
+    new Promise<IncomingMessage>((resolve, reject) =>
+      request(url, { method: 'POST', headers: { ...headers, accept } }, resolve)
+        .on('error', reject)
+        .end(body),
+    );
+  const answers = Array.from({ length: 12 }, (_, n) => send(n % 2 === 0 ? 'application/json' : 'text/event-stream'));
+  const queued = async () =>
+    (await service.call('GET', '/v1/runs?agent=patient&status=queued')).json.items.length as number;
+  await expect.poll(queued, { timeout: 60_000 }).toBe(12);
+  // Each sent 22 MiB; 16 of them are files.
+  await expect.poll(() => held() - before, { timeout: 30_000 }).toBeLessThan((12 * 22) / 4);
+  await service.call('PUT', '/v1/agents/patient/memory/go', { body: true });
+  for (const answer of await Promise.all(answers)) {
+    expect(answer.statusCode).toBe(200);
+    expect(await text(answer)).toContain('"status":"succeeded"');
+  }
+});

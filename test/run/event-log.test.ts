@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { createEventLog } from '../../runtime/run/event-log.ts';
 import type { RunEvent } from '../../runtime/run/record.ts';
@@ -17,7 +19,7 @@ function log() {
     events,
     follow,
     print(count: number) {
-      for (let n = 0; n < count; n++) events.append('stdout', { text: 'x' });
+      for (let n = 0; n < count; n++) events.output('stdout', 'x');
     },
     save() {
       saved.push(...events.unsaved(saved.length));
@@ -88,4 +90,45 @@ test('what comes after the end is not an event', async () => {
   events.close();
   print(1);
   expect((await follow(0)).map(({ type }) => type)).toEqual(['finished']);
+});
+
+test('what was printed before another event comes before it, also when output is gathered', async () => {
+  const { events, follow, print } = log();
+  print(10_002);
+  events.append('memory_write', { key: 'k' });
+  print(1);
+  events.append('finished');
+  events.close();
+  const types = (await follow(10_000)).map(({ type, text }) => [type, text]);
+  expect(types).toEqual([
+    ['stdout', 'xx'],
+    ['memory_write', undefined],
+    ['stdout', 'x'],
+    ['finished', undefined],
+  ]);
+});
+
+test('who follows for long leaves nothing behind with each wait', { timeout: 60_000 }, async () => {
+  const { events } = log();
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const leave = new AbortController();
+  let seen = 0;
+  const following = (async () => {
+    for await (const { seq } of events.follow(0, leave.signal)) seen = seq;
+  })();
+  async function wait(count: number) {
+    for (let n = 0; n < count; n++) {
+      events.append('log');
+      for (const until = seen + 1; seen < until; ) await null;
+    }
+    collectGarbage();
+    return process.memoryUsage().heapUsed;
+  }
+  await wait(500);
+  const before = await wait(500);
+  // Events of the log itself stay here: some 100 bytes each, and each wait left 256 more.
+  expect((await wait(40_000)) - before).toBeLessThan(40_000 * 220);
+  leave.abort();
+  await following;
 });

@@ -4,7 +4,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { CordonError } from '../../runtime/errors.ts';
+import type { RunEvent } from '../../runtime/run/record.ts';
 import type { Store } from '../../runtime/store/store.ts';
+import { endedRun } from './ended-run.ts';
 import { type Guest, openRunning } from './running.ts';
 
 const MiB = 1024 * 1024;
@@ -106,6 +108,42 @@ test('a queued run whose start cannot be written ends in its record, and is not 
     .poll(() => runStore.get('default', queued))
     .toMatchObject({ status: 'interrupted', error: { name: 'StorageFull' } });
   expect(await runStore.unfinished()).toEqual([]);
+  await close();
+});
+
+test('a run whose source cannot be read back ends with that reason', async () => {
+  const around = (store: Store): Store => ({
+    ...store,
+    get: (key) => (key[0] === 'run-source' ? Promise.reject(new Error('a bad block')) : store.get(key)),
+  });
+  const { submit, runStore, guests, logged, close } = await openRunning({ turns: 1, around });
+  await submit();
+  const queued = await submit({}, { code: 'x'.repeat(20_000) });
+  await expect.poll(() => guests.length).toBe(1);
+  guests[0]?.end();
+  await expect
+    .poll(() => runStore.get('default', queued))
+    .toMatchObject({ status: 'interrupted', error: { name: 'StorageFailed' } });
+  expect(logged).toContain('a run could not be started');
+  await close();
+});
+
+test.each([
+  ['ServiceRestarted', 2, ['3 stdout', '4 finished']],
+  ['ServiceRestarted', 3, ['4 finished']],
+  // A client may have seen what the crash took along: it is told of the end, however far it was.
+  ['ServiceRestarted', 4, ['5 finished']],
+  ['ServiceRestarted', 5, ['6 finished']],
+  ['WorkerLost', 3, ['4 finished']],
+  ['WorkerLost', 4, []],
+])('who follows a run that ended as %s after event %i is told of its end', async (name, after, expected) => {
+  const { runs, runStore, close } = await openRunning();
+  const events = ['queued', 'started', 'stdout'].map((type, n) => ({ seq: n + 1, at: '', type }));
+  await runStore.finished(endedRun('run_1', { error: { name, message: '' } }), events as RunEvent[], false);
+  const told: string[] = [];
+  for await (const { seq, type } of await runs.events('t', 'run_1', after, new AbortController().signal))
+    told.push(`${seq} ${type}`);
+  expect(told).toEqual(expected);
   await close();
 });
 

@@ -68,8 +68,8 @@ export async function openRunning({ turns = 8, around = (store: Store) => store 
   return {
     ...{ runs, runStore, guests, logged, deps },
     /** Answers the id when it is admitted. */
-    submit: async (limits?: Partial<typeof defaultLimits>): Promise<string> =>
-      (await runs.submit(request(limits) as never, { trace: {}, requestId: 'r' } as never)).id,
+    submit: async (limits?: Partial<typeof defaultLimits>, more: object = {}): Promise<string> =>
+      (await runs.submit({ ...request(limits), ...more } as never, { trace: {}, requestId: 'r' } as never)).id,
     async close() {
       await disk.close();
       rmSync(dir, { recursive: true, force: true });

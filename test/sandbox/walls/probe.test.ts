@@ -45,6 +45,14 @@ describe.skipIf(process.platform !== 'linux')('a probe of the walls', () => {
     expect([starts, outcomes]).toEqual([2, { 'write a file': 'refused EROFS' }]);
   });
 
+  it('is made once more when the machine was short of something', async () => {
+    const short = { 'connect to a loopback port': 'refused TIMEOUT' };
+    const refused = { 'connect to a loopback port': 'refused ECONNREFUSED' };
+    const { outcomes, starts } = await probe([answers(short), answers(refused)]);
+    expect([starts, outcomes]).toEqual([2, refused]);
+    expect(judgeJail(await probe([answers(short), answers(short)])).stands).toBe(false);
+  });
+
   it('says that it cannot tell when that happens twice, and the wall does not stand', async () => {
     const finding = await probe([killed, killed, answers({})]);
     expect(finding.starts).toBe(2);

@@ -14,6 +14,9 @@ const capBytes = 96 * MiB;
 /** A probe that takes longer is made once more, then its walls count as not standing: one that hangs a worker is no wall. */
 const patienceMs = 10_000;
 
+/** No wall has refused what failed so. */
+export const shortage = /^refused (EAGAIN|EMFILE|ENFILE|ENOMEM|TIMEOUT)/;
+
 export interface Finding {
   /** Attempt -> `refused CODE` or `done ...`; undefined when the process did not come to speak. */
   outcomes: Record<string, string> | undefined;
@@ -78,9 +81,10 @@ export async function openProber(launcher: Launcher, scratchDir: string, folderN
         worker.channel.write('eat');
         await worker.exited;
       }
-      const unclear = whyUnclear(line, status, ended, hurried);
+      const outcomes: Finding['outcomes'] = line === undefined ? undefined : JSON.parse(line).outcomes;
+      const unclear = whyUnclear(outcomes, status, ended, hurried);
       return {
-        outcomes: line === undefined ? undefined : JSON.parse(line).outcomes,
+        outcomes,
         status,
         stderr: worker.stderrTail().trim(),
         exit: eat && line !== undefined ? ended : undefined,
@@ -123,14 +127,17 @@ function firstLine(worker: WorkerProcess): Promise<string | undefined> {
 
 /** What a wall that cannot be built never does: it ends by itself, with a code and its reason on stderr. */
 function whyUnclear(
-  line: string | undefined,
+  outcomes: Finding['outcomes'],
   status: string,
   ended: WorkerExit | undefined,
   hurried: boolean,
 ): string | undefined {
-  if (line === undefined && hurried) return `no answer within ${patienceMs / 1000} s`;
-  if (line === undefined && ended?.signal === 'SIGKILL') return 'it was killed from outside';
-  if (line === undefined && ended?.code === cannotJoin) return 'it could not join its cgroup';
-  if (line !== undefined && status === '' && process.platform === 'linux') return 'its status could not be read';
+  if (outcomes === undefined && hurried) return `no answer within ${patienceMs / 1000} s`;
+  if (outcomes === undefined && ended?.signal === 'SIGKILL') return 'it was killed from outside';
+  if (outcomes === undefined && ended?.code === cannotJoin) return 'it could not join its cgroup';
+  if (outcomes === undefined) return undefined;
+  if (status === '' && process.platform === 'linux') return 'its status could not be read';
+  const short = Object.values(outcomes).find((outcome) => shortage.test(outcome));
+  if (short !== undefined) return `the machine was short of something (${short})`;
   return undefined;
 }
