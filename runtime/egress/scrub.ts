@@ -6,6 +6,7 @@
  * in part, up to twice over. Not found: compressed or encrypted within the body, other charsets, a secret in pieces.
  */
 import type { Stage } from './byte-stream.ts';
+import { isIntroducer } from './escape.ts';
 import { readThroughEscapes } from './read-through-escapes.ts';
 import { type Spelling, spellingsOf } from './secret-spellings.ts';
 import { createSpellingFinder } from './spelling-finder.ts';
@@ -91,10 +92,13 @@ export function createScrubber(secrets: readonly string[]): Scrubber {
     /** From here on it waits. */
     let hold = bytes.length;
     const starts: number[] = [];
-    // What is written before a secret may swallow its beginning as the end of an escape: `%6` before `abc`.
+    // What is written before a secret may swallow its beginning as the end of an escape: `%6` before `abc`, a backslash
+    // before another.
     const { views, openAt } = viewsOf(bytes, isLast, (escapeAt, escapeEnd) => {
-      for (let at = escapeAt + 1; at < escapeEnd; at++)
-        if (finder.tree.child(root, bytes[at] as number) >= 0) starts.push(at);
+      for (let at = escapeAt + 1; at < escapeEnd; at++) {
+        const byte = bytes[at] as number;
+        if (isIntroducer(byte) || finder.tree.child(root, byte) >= 0) starts.push(at);
+      }
     });
     hold = Math.min(hold, openAt);
     readThroughEscapes(bytes, starts, finder.tree, isLast, {
