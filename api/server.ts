@@ -35,7 +35,7 @@ interface Exchange {
   principal?: Principal;
 }
 
-/** An app without routes, and the way to add them. */
+/** What a request brought; emptied when it has served. */
 interface SentBody {
   bytes?: Buffer;
   /** As its schema has it. */
@@ -50,6 +50,7 @@ async function readChecked(request: Request, spec: JsonBody): Promise<SentBody> 
   return { bytes, body: validate(spec.schema, given, 'body') };
 }
 
+/** An app without routes, and the way to add them. */
 export function createServer({ runtime, log, metrics }: ServerParts): { app: OpenAPIHono; add: AddRoute } {
   const app = new OpenAPIHono();
 

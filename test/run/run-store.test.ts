@@ -1,27 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { RunRecord } from '../../runtime/run/record.ts';
 import { createRunStore, PAGE_BYTES, type RunStore } from '../../runtime/run/run-store.ts';
-import { openStore } from '../../runtime/store/lmdb-store.ts';
-import type { Store } from '../../runtime/store/store.ts';
+import { scratchStore } from '../store/scratch.ts';
 import { endedRun } from './ended-run.ts';
 
 const MiB = 1024 * 1024;
 
-let dir: string;
-let store: Store;
 let runs: RunStore;
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'cordon-runs-'));
-  store = await openStore({ dir, durability: 'process', minimumFreeBytes: 0 });
-  runs = createRunStore(store);
-});
-afterEach(async () => {
-  await store.close();
-  rmSync(dir, { recursive: true, force: true });
+  runs = createRunStore(await scratchStore());
 });
 
 const id = (at: number) => `run_${String(at).padStart(4, '0')}`;

@@ -1,25 +1,16 @@
 /** Events lie in pieces: whoever reads them has one piece in memory, wherever they begin. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type { RunEvent } from '../../runtime/run/record.ts';
 import { createRunStore, type RunStore } from '../../runtime/run/run-store.ts';
-import { openStore } from '../../runtime/store/lmdb-store.ts';
 import type { Store } from '../../runtime/store/store.ts';
+import { scratchStore } from '../store/scratch.ts';
 
-let dir: string;
 let store: Store;
 let runStore: RunStore;
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'cordon-events-'));
-  store = await openStore({ dir, durability: 'process', minimumFreeBytes: 0 });
+  store = await scratchStore();
   runStore = createRunStore(store);
-});
-afterEach(async () => {
-  await store.close();
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const events = (from: number, to: number, text = 'x'): RunEvent[] =>

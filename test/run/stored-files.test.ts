@@ -1,26 +1,20 @@
 /** The files of a request, until its run has ended. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { createRunStore } from '../../runtime/run/run-store.ts';
 import { migrate } from '../../runtime/store/format.ts';
-import { openStore } from '../../runtime/store/lmdb-store.ts';
 import type { Store } from '../../runtime/store/store.ts';
+import { scratchDir, scratchStore } from '../store/scratch.ts';
 import { endedRun } from './ended-run.ts';
 
 const content = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 let dir: string;
 let store: Store;
-const open = () => openStore({ dir, durability: 'process', minimumFreeBytes: 0 });
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'cordon-files-'));
-  store = await open();
-});
-afterEach(async () => {
-  await store.close();
-  rmSync(dir, { recursive: true, force: true });
+  dir = scratchDir();
+  store = await scratchStore(dir);
 });
 
 /** A run that has not ended, with these files. */
@@ -64,7 +58,7 @@ test('files that lie in the source, as in format 2, are found after the migratio
   await store.close();
   writeFileSync(join(dir, 'format'), '2\n');
   await migrate(dir, dir);
-  store = await open();
+  store = await scratchStore(dir);
   const after = createRunStore(store);
   expect(await after.source('run_1')).toEqual({ code: '2' });
   expect((await after.files('run_1')).map((file) => [file.path, Buffer.from(file.content)])).toEqual([

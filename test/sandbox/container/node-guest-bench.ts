@@ -9,6 +9,7 @@ import { encodeFrame, frameReader } from '../../../runtime/sandbox/frames.ts';
 import { parseGuestEnd } from '../../../runtime/sandbox/guest-end.ts';
 import { defaultLimits } from '../../../runtime/sandbox/limits.ts';
 import { buildNodeGuest } from '../../../sandbox-images/build/node-guest.ts';
+import type { GuestAsked } from './supervisor-bench.ts';
 
 export interface NodeRun {
   /** The last end that the program told; undefined: none. Paths of the workspace as in a container. */
@@ -133,17 +134,6 @@ export async function openNodeGuest() {
   const bake = () => execFileSync(process.execPath, [join(guest, 'bake.cjs')]);
 
   return { run, bake, guest, close: () => rmSync(folder, { recursive: true, force: true }) };
-}
-
-/** A message of the modules in the image: which of these it has, `t` says. */
-interface GuestAsked {
-  t: string;
-  id: number;
-  op: string;
-  args: unknown;
-  mime: string;
-  data: string;
-  end: string;
 }
 
 function serve(socket: Socket, told: NodeRun, host: NonNullable<NodeRunOptions['host']>) {

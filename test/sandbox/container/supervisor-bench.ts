@@ -153,7 +153,7 @@ async function openSupervised() {
     door.on('connection', (guest) => {
       guest.on('error', () => {});
       const read = frameReader(64 * 1024 ** 2, async (header, bytes) => {
-        const { id, ...message } = header as Message;
+        const { id, ...message } = header as GuestAsked;
         // As Cordon's door: what the supervisor sent before is read in this turn of the loop.
         await new Promise(setImmediate);
         guest.write(encodeFrame({ t: 'reply', id, reply: await reply(message, bytes) }));
@@ -161,7 +161,7 @@ async function openSupervised() {
       guest.on('data', read);
     });
 
-    async function reply(message: Omit<Message, 'id'>, bytes: Buffer | undefined): Promise<HostReply> {
+    async function reply(message: Omit<GuestAsked, 'id'>, bytes: Buffer | undefined): Promise<HostReply> {
       if (message.t === 'display') {
         seen.displays.push({ mime: message.mime, data: message.data });
         seen.shown.push(`display ${message.data}`);
@@ -193,7 +193,7 @@ async function openSupervised() {
     for (;;) {
       const frame = await from.next();
       if (frame === undefined) break;
-      const message = frame.header as Message & Ended & { stream: 'stdout' | 'stderr' };
+      const message = frame.header as GuestAsked & Ended & { stream: 'stdout' | 'stderr' };
       if (message.t === 'call') {
         const { value, error, ok, bytes } = (await answer?.({
           op: message.op,
@@ -222,7 +222,8 @@ async function openSupervised() {
   }
 }
 
-interface Message {
+/** A message of a guest's modules or of its supervisor: which of these it has, `t` says. */
+export interface GuestAsked {
   t: string;
   id: number;
   op: string;
